@@ -1,0 +1,252 @@
+"""``lab.toml`` and the environment become `Settings`; every problem is reported at once.
+
+Tokens and keys never come from the file: ``GITHUB_TOKEN`` and ``DEVOPS_LAB_PRIVACY_KEY`` are read from the
+environment when they are needed, and no `Settings` holds them.  Relative paths are relative to ``lab.toml``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from devops_lab import patterns
+from devops_lab.config_problems import sentences
+from devops_lab.errors import ConfigError
+
+
+def _pattern(value: str) -> str:
+    patterns.expression(value.removeprefix("!"))
+    return value
+
+
+def _list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+Patterns = list[Pattern]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Deployments(_Section):
+    """Deployments are GitHub deployments to these environments (compared without case)."""
+
+    kind: Literal["deployments"] = Field(alias="from")
+    environments: Patterns = ["production"]
+    rollbacks: bool = True
+
+
+class Workflow(_Section):
+    """Deployments are attempts of a workflow's runs; time and result come from the named jobs where there are any."""
+
+    kind: Literal["workflow"] = Field(alias="from")
+    workflow: Pattern
+    jobs: Patterns = []
+    branches: Patterns = []
+    events: list[str] = []
+    environment: str = "production"
+    rollbacks: bool = True
+
+
+class Releases(_Section):
+    """Deployments are published releases."""
+
+    kind: Literal["releases"] = Field(alias="from")
+    tags: Patterns = ["**"]
+    prereleases: bool = False
+    rollbacks: bool = False
+
+
+class Tags(_Section):
+    """Deployments are tags."""
+
+    kind: Literal["tags"] = Field(alias="from")
+    tags: Patterns
+    rollbacks: bool = False
+
+
+class Merges(_Section):
+    """Deployments are the first-parent commits of these branches; none named: the default branch."""
+
+    kind: Literal["merges"] = Field(alias="from")
+    branches: Patterns = []
+    rollbacks: bool = True
+
+
+class File(_Section):
+    """Deployments or incidents are rows of CSV, JSON or Parquet files, read again at each sync."""
+
+    kind: Literal["file"] = Field(alias="from")
+    path: str
+    columns: dict[str, str] = {}
+    environments: Patterns = ["production"]
+    rollbacks: bool = True
+
+
+class Issues(_Section):
+    """Incidents are issues with one of these labels."""
+
+    kind: Literal["issues"] = Field(alias="from")
+    labels: Patterns
+    not_a_change: Patterns = ["not-a-change"]
+    duplicates: Patterns = ["duplicate"]
+
+
+DeploymentRule = Annotated[Deployments | Workflow | Releases | Tags | Merges | File, Field(discriminator="kind")]
+IncidentRule = Annotated[Issues | File, Field(discriminator="kind")]
+
+
+class Rework(_Section):
+    """What makes a deployment unplanned: the remedies it carries."""
+
+    labels: Patterns = []
+    branches: Patterns = []
+    reverts: bool = True
+    rollbacks: bool = True
+    patch_releases: bool = False
+    of_changes: Literal["any", "all"] = "any"
+
+
+class Service(_Section):
+    """One service: what is measured (a repository, or paths in one), its rules and the team that owns it."""
+
+    name: str = Field(min_length=1, max_length=100)
+    team: str | None = None
+    repository: str
+    clone: Path | None = None
+    paths: Patterns = []
+    deployment: DeploymentRule = Merges(**{"from": "merges"})
+    incident: list[IncidentRule] = []
+    rework: Rework = Rework()
+    attribution_window: float = Field(24.0, gt=0, description="hours")
+
+    @field_validator("incident", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _repository_of_clone(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "repository" not in value and isinstance(value.get("clone"), str):
+            name = Path(value["clone"]).resolve().name.removesuffix(".git")
+            return {**value, "repository": name}
+        return value
+
+
+class Lab(_Section):
+    """Where the store lies, the time zone of days and weeks, and the window that questions and reports look at."""
+
+    store: str = "lab"
+    timezone: str = "UTC"
+    last: str = "90 days"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as problem:
+            raise ValueError(f"{value!r} is no time zone; names look like Europe/Berlin or Asia/Jakarta") from problem
+        return value
+
+
+class GitHub(_Section):
+    """GitHub's address; Enterprise Server is ``https://HOST/api/v3``.  The token comes from ``GITHUB_TOKEN``."""
+
+    url: str = Field("https://api.github.com", pattern=r"^https?://[^\s@]+$")
+
+
+class Privacy(_Section):
+    """How people are stored: a keyed hash, their names, or not at all.  E-mails are never stored."""
+
+    people: Literal["pseudonym", "names", "none"] = "pseudonym"
+
+
+class Settings(_Section):
+    """All settings of one lab; `path` is the ``lab.toml`` they came from, `folder` where it lies."""
+
+    path: Path
+    lab: Lab = Lab()
+    github: GitHub = GitHub()
+    privacy: Privacy = Privacy()
+    service: list[Service] = []
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start from."""
+        return self.path.parent
+
+    @property
+    def store(self) -> str:
+        """Where the store lies: a URL as it is, a path from the folder of ``lab.toml``."""
+        return self.lab.store if "://" in self.lab.store else str(self.folder / self.lab.store)
+
+    def clone(self, service: Service) -> Path | None:
+        """Return the path of the service's clone, or None where there is none."""
+        return None if service.clone is None else self.folder / service.clone
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Settings:
+        names = [service.name for service in self.service]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"services share a name: {', '.join(twice)}; names must differ")
+        return self
+
+
+def load(path: str | Path = "lab.toml") -> Settings:
+    """Read ``lab.toml`` into `Settings`.
+
+    ``[defaults]`` holds keys that every service inherits; ``[profile.NAME]`` sets of keys that a service takes with
+    ``profile = "NAME"``.  A key replaces the inherited key whole.
+
+    Errors: ConfigError names every problem, its place and what would be right.
+    """
+    path = Path(path).absolute()
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as problem:
+        raise ConfigError(path, ["there is no such file; `devops-lab init` writes one"]) from problem
+    except IsADirectoryError as problem:
+        raise ConfigError(path, ["this is a folder; name the lab.toml in it"]) from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise ConfigError(path, [f"not TOML: {problem}"]) from problem
+    return settings(document, path)
+
+
+def settings(document: dict[str, Any], path: Path) -> Settings:
+    """Check a parsed ``lab.toml`` and return it as `Settings`; ConfigError names every problem at once."""
+    document = dict(document)
+    defaults, profiles = document.pop("defaults", {}), document.pop("profile", {})
+    problems: list[str] = []
+    services = document.get("service", [])
+    if isinstance(services, list):
+        document["service"] = [_inherit(service, defaults, profiles, problems) for service in services]
+    try:
+        found = Settings(path=path, **document)
+    except ValidationError as error:
+        raise ConfigError(path, problems + sentences(error, document)) from error
+    except TypeError as error:
+        raise ConfigError(path, [*problems, f"'path' is no setting: {error}"]) from error
+    if problems:
+        raise ConfigError(path, problems)
+    return found
+
+
+def _inherit(service: Any, defaults: dict[str, Any], profiles: dict[str, Any], problems: list[str]) -> Any:
+    if not isinstance(service, dict):
+        return service
+    service = dict(service)
+    profile = service.pop("profile", None)
+    if profile is not None and profile not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        problems.append(f"service {service.get('name')!r}: profile {profile!r} is not there; profiles: {known}")
+    return {**defaults, **profiles.get(profile, {}), **service}
