@@ -1,0 +1,109 @@
+"""Row dicts become Arrow tables of the declared types; a value that does not fit is named with its row and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from devops_lab.errors import RowError
+from devops_lab.tables import Column, Table
+
+ARROW_TYPES = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "instant": pa.timestamp("us"),
+}
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "instant": (datetime,),
+}
+
+
+def schema(table: Table) -> pa.Schema:
+    """Return the Arrow schema of `table`, with the partition column ``month`` where it has one."""
+    fields = [pa.field(column.name, ARROW_TYPES[column.type]) for column in table.columns]
+    if table.month:
+        fields.append(pa.field("month", pa.string()))
+    return pa.schema(fields)
+
+
+def checked(table: Table, rows: Iterable[Mapping[str, Any]], now: datetime, source: str) -> pa.Table:
+    """Return `rows` as an Arrow table of `table`'s columns; of two rows with one key the later one stays.
+
+    Errors: RowError names row (from 1), column, value and what would be right; unknown columns are problems too.
+    """
+    given = list(rows)
+    unique = {tuple(row.get(name) for name in table.key): row for row in given}
+    kept = list(unique.values()) if len(unique) < len(given) else given
+    problems = _unknown(table, given)
+    arrays = []
+    for column in table.columns:
+        if column.name == "fetched_at":
+            arrays.append(pa.array([now] * len(kept), pa.timestamp("us")))
+            continue
+        values = [row.get(column.name) for row in kept]
+        if column.name == "source":
+            values = [value or source for value in values]
+        array = _array(column, values)
+        if array is None or (column.required and array.null_count):
+            problems += _problems(column, [row.get(column.name) for row in given])
+        else:
+            arrays.append(array)
+    if problems:
+        raise RowError(table.name, problems)
+    if table.month:
+        arrays.append(_months([row.get(table.month) for row in kept]))
+    return pa.Table.from_arrays(arrays, schema=schema(table))
+
+
+def _array(column: Column, values: Sequence[Any]) -> pa.Array | None:
+    """Return the values as one array, or None where one of them does not fit."""
+    fits = _PYTHON_TYPES[column.type]
+    for value in values:
+        if value is not None and (not isinstance(value, fits) or (value.__class__ is bool and column.type != "boolean")):
+            return None
+    try:
+        if column.type == "instant":
+            values = [_naive(value) for value in values]
+        return pa.array(values, ARROW_TYPES[column.type])
+    except UnicodeEncodeError:  # lone surrogates, as broken JSON carries them
+        safe = [value.encode("utf-8", "replace").decode() if value else value for value in values]
+        return pa.array(safe, ARROW_TYPES[column.type])
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return None
+
+
+def _naive(value: datetime | None) -> datetime | None:
+    return value if value is None or value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _months(values: Sequence[datetime | None]) -> pa.Array:
+    return pa.array(["unknown" if value is None else f"{value:%Y-%m}" for value in values], pa.string())
+
+
+def _unknown(table: Table, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    known = set(table.names)
+    for number, row in enumerate(rows, 1):
+        extra = sorted(map(str, row.keys() - known))
+        if extra:
+            return [f"row {number}: {', '.join(extra)}: no such column; {table.name} has {', '.join(table.names)}"]
+    return []
+
+
+def _problems(column: Column, values: Sequence[Any]) -> list[str]:
+    found = []
+    for number, value in enumerate(values, 1):
+        if value is None:
+            if column.required:
+                found.append(f"row {number}, column {column.name}: is empty; {column.type} is needed")
+        elif _array(column, [value]) is None:
+            found.append(f"row {number}, column {column.name}: {value!r:.80} is no {column.type}")
+    return found

@@ -1,0 +1,326 @@
+"""`Store`: a folder of Delta tables; write rows, pin a snapshot, run SQL on it.
+
+Writing goes through ``deltalake`` (merge by key, atomic), reading through DuckDB over the active Parquet files, so
+readers hold no lock: any number of notebooks and reports read the last complete snapshot while a sync writes.
+The store is an archive, not a cache: nothing is deleted because a server forgot it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from filelock import FileLock, Timeout
+
+from devops_lab import engines
+from devops_lab.errors import QuestionError, StoreError
+from devops_lab.privacy import People
+from devops_lab.rows import ARROW_TYPES, checked
+from devops_lab.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEEP_HOURS = 24 * 30
+MANY_FILES = 40
+NOBODY = People("none", None)
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many rows a write put in, changed, and found as they were."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        return Written(
+            self.inserted + other.inserted, self.updated + other.updated, self.unchanged + other.unchanged
+        )
+
+
+class LazyTable:
+    """One stored table of a handle; nothing is read before ``df()``, ``rows()`` or ``arrow()`` is called."""
+
+    def __init__(self, store: Store, table: Table) -> None:
+        self.store, self.table = store, table
+
+    def arrow(self) -> pa.Table:
+        """Return the whole table as Arrow."""
+        return self.store.arrow(f'select * from "{self.table.name}"')  # noqa: S608 - the name comes from tables.py
+
+    def df(self) -> pd.DataFrame:
+        """Return the whole table as a pandas frame."""
+        return self.arrow().to_pandas()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the whole table as row dicts."""
+        return self.arrow().to_pylist()
+
+    def __repr__(self) -> str:
+        return f"<{self.table.name}: {self.table.text} .df() reads it>"
+
+
+class Store:
+    """A handle on a store: reads the last complete snapshot, or with ``latest=True`` what was written last.
+
+    A folder that is not there, or a table nobody wrote yet, reads as empty.  `refresh` moves the handle to the newest
+    snapshot; nothing else does.  Errors: StoreError when the store is damaged, locked or of a newer lab.
+    """
+
+    def __init__(self, path: str | Path = "lab", *, latest: bool = False) -> None:
+        self.path = str(path) if "://" in str(path) else str(Path(path).absolute())
+        self.latest = latest
+        self._relations: dict[str, str] = {}
+        self.refresh()
+
+    def __repr__(self) -> str:
+        return f"Store({self.path!r}, snapshot {self.snapshot_name or 'none yet'})"
+
+    def __getattr__(self, name: str) -> LazyTable:
+        if name in TABLES:
+            return LazyTable(self, TABLES[name])
+        raise AttributeError(f"Store has no {name!r}; tables: {', '.join(TABLES)}")
+
+    def refresh(self) -> None:
+        """Read the newest complete snapshot from now on."""
+        self._versions: dict[str, int] = {}
+        self.snapshot_name: str | None = None
+        self.as_of: datetime | None = None
+        self._relations.clear()
+        snapshots = self._relation("snapshots", newest=True)
+        newest = engines.run(
+            "select snapshot, as_of, table_name, version from snapshots "
+            "qualify dense_rank() over (order by snapshot desc) = 1",
+            {"snapshots": snapshots},
+        ).to_pylist()
+        for row in newest:
+            self.snapshot_name, self.as_of = row["snapshot"], row["as_of"]
+            self._versions[row["table_name"]] = row["version"]
+
+    # ------------------------------------------------------------------ reading
+
+    def sql(self, sql: str, **parameters: Any) -> pd.DataFrame:
+        """Run a SELECT over the stored tables and return a pandas frame; ``$name`` is bound from the keywords."""
+        return self.arrow(sql, **parameters).to_pandas()
+
+    def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Run a SELECT over the stored tables and return row dicts."""
+        return self.arrow(sql, **parameters).to_pylist()
+
+    def arrow(self, sql: str, **parameters: Any) -> pa.Table:
+        """Run a SELECT over the stored tables and return an Arrow table."""
+        return engines.run(sql, self._mentioned(sql), None, parameters)
+
+    def query(
+        self, sql: str, as_of: datetime | None = None, frames: Mapping[str, Any] | None = None, **parameters: Any
+    ) -> pd.DataFrame:
+        """Run a SELECT as the facts were known at `as_of`, with `frames` as further relations."""
+        relations = self._mentioned(sql)
+        if as_of is not None:
+            relations = {name: engines.known_at(TABLES[name], select, as_of) for name, select in relations.items()}
+        return engines.run(sql, relations, frames, {"as_of": as_of, **parameters}).to_pandas()
+
+    def _mentioned(self, sql: str) -> dict[str, str]:
+        return {name: self._relation(name) for name in sorted(engines.names_in(sql) & TABLES.keys())}
+
+    def _relation(self, name: str, newest: bool = False) -> str:
+        newest = newest or self.latest
+        if not newest and name in self._relations:
+            return self._relations[name]
+        table = TABLES[name]
+        delta = None if not newest and name not in self._versions else self._delta(name)
+        if delta is None:
+            return engines.stored(table, [])
+        if not newest:
+            try:
+                delta.load_as_version(self._versions[name])
+            except DeltaError as problem:
+                raise self._damaged(name, problem) from problem
+        self._relations[name] = engines.stored(table, self._files(delta))
+        return self._relations[name]
+
+    def _uri(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    def _files(self, delta: DeltaTable) -> list[str]:
+        """Return the active files; deltalake quotes local names as in a URL, and DuckDB reads ``[*?`` as a pattern."""
+        if "://" in self.path:
+            return delta.file_uris()
+        return [re.sub(r"([\[*?])", r"[\1]", unquote(uri)) for uri in delta.file_uris()]
+
+    def _delta(self, name: str) -> DeltaTable | None:
+        if "://" not in self.path and not Path(self._uri(name)).exists():
+            return None
+        try:
+            return DeltaTable(self._uri(name))
+        except TableNotFoundError as problem:
+            if "://" in self.path:
+                return None
+            raise self._damaged(name, problem) from problem
+        except (DeltaError, OSError, ValueError) as problem:
+            raise self._damaged(name, problem) from problem
+
+    def _damaged(self, name: str, problem: Exception) -> StoreError:
+        said = str(problem).split("\n", 1)[0][:200]
+        return StoreError(
+            f"the table {name} in {self.path} cannot be read: {said}; move the store's folder away and sync again, "
+            "or bring back a copy of it (`devops-lab import` reads what `devops-lab export` wrote)"
+        )
+
+    # ------------------------------------------------------------------ writing
+
+    def write(
+        self, name: str, rows: Iterable[Mapping[str, Any]], source: str, people: People = NOBODY
+    ) -> Written:
+        """Merge `rows` into a table by its key and return what changed; rows that are as they were are not touched.
+
+        Personal columns are stored as `people` says; without it they stay empty.  Errors: RowError.
+        """
+        table = _table(name)
+        given = checked(table, (people.apply(table, dict(row)) for row in rows), _now(), source)
+        if not given.num_rows:
+            return Written()
+        delta = self._delta(name)
+        if delta is None:
+            self._create(table, given)
+            return Written(inserted=given.num_rows)
+        self._migrate(table, delta)
+        changed = self._changed(table, given)
+        if changed.num_rows:
+            keys = " and ".join(f's."{key}" = t."{key}"' for key in table.key)
+            merge = delta.merge(changed.drop_columns(["is_new"]), keys, source_alias="s", target_alias="t")
+            merge.when_matched_update_all().when_not_matched_insert_all().execute()
+        new = sum(changed["is_new"].to_pylist())
+        return Written(new, changed.num_rows - new, given.num_rows - changed.num_rows)
+
+    def replace(
+        self, name: str, rows: Iterable[Mapping[str, Any]], source: str = "delivery", only_source: bool = False
+    ) -> bool:
+        """Put `rows` in the place of a whole table (or of one source's rows); say whether anything changed.
+
+        Rows whose content stays keep their ``fetched_at``; when all stay, nothing is written.
+        """
+        table = _table(name)
+        given = checked(table, rows, _now(), source)
+        delta = self._delta(name)
+        if delta is None:
+            self._create(table, given)
+            return bool(given.num_rows)
+        self._migrate(table, delta)
+        changed = self._changed(table, given)
+        there = f"where source = {engines.literal(source)}" if only_source else ""
+        before = self._newest(f'select count(*) as n from "{name}" {there}', name).to_pylist()[0]["n"]  # noqa: S608
+        if not changed.num_rows and before == given.num_rows:
+            return False
+        content = ", ".join(f'e."{column}"' for column in table.names if column != "fetched_at")
+        kept = self._newest(
+            f"select g.* exclude (fetched_at), coalesce(e.fetched_at, g.fetched_at) as fetched_at "  # noqa: S608
+            f'from given g left join "{name}" e on {_same("g", "e", table.key)} '
+            f"and ({content}) is not distinct from ({content.replace('e.', 'g.')})",
+            name,
+            {"given": given},
+        )
+        predicate = f"source = '{source}'" if only_source else None
+        write_deltalake(delta, kept.select(given.column_names).cast(given.schema), mode="overwrite", predicate=predicate)
+        return True
+
+    def _create(self, table: Table, given: pa.Table) -> None:
+        write_deltalake(
+            self._uri(table.name), given, partition_by=["month"] if table.month else None, description=table.text
+        )
+
+    def _migrate(self, table: Table, delta: DeltaTable) -> None:
+        """Add the columns this lab knows and the table lacks, as one more version; refuse a newer lab's table."""
+        present = {field.name for field in delta.schema().fields}
+        newer = sorted(present - set(table.names) - {"month"})
+        if newer:
+            raise StoreError(
+                f"the table {table.name} in {self.path} has columns this lab does not know ({', '.join(newer)}): a newer "
+                "lab wrote it; update this one (`pip install --upgrade devops-lab`)"
+            )
+        lacking = [column for column in table.columns if column.name not in present]
+        if lacking:
+            fields = pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in lacking])
+            delta.alter.add_columns(_delta_fields(fields))
+
+    def _changed(self, table: Table, given: pa.Table) -> pa.Table:
+        """Return the rows of `given` that are new or differ, with ``is_new``."""
+        content = [name for name in table.names if name != "fetched_at"]
+        left, right = (", ".join(f'{side}."{name}"' for name in content) for side in "ge")
+        return self._newest(
+            f'select g.*, e."{table.key[0]}" is null as is_new from given g '  # noqa: S608 - names of tables.py
+            f'left join "{table.name}" e on {_same("g", "e", table.key)} '
+            f'where e."{table.key[0]}" is null or ({left}) is distinct from ({right})',
+            table.name,
+            {"given": given},
+        )
+
+    def _newest(self, sql: str, name: str, frames: Mapping[str, Any] | None = None) -> pa.Table:
+        return engines.run(sql, {name: self._relation(name, newest=True)}, frames)
+
+    # ------------------------------------------------------------------ snapshots and order
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the store for one sync; a crash lets go of it.  StoreError when another sync holds it."""
+        if "://" in self.path:
+            yield
+            return
+        Path(self.path).mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(f"{self.path}/.lock", timeout=0):
+                yield
+        except Timeout as problem:
+            raise StoreError(f"another sync is writing to {self.path}; wait until it is done") from problem
+
+    def commit_snapshot(self, as_of: datetime) -> str:
+        """Name the versions that all tables have now as the snapshot that stands for `as_of`; return its name."""
+        name = _now().isoformat(timespec="microseconds")
+        rows = []
+        for table in TABLES:
+            delta = None if table == "snapshots" else self._delta(table)
+            if delta is not None:
+                rows.append({"snapshot": name, "as_of": as_of, "table_name": table, "version": delta.version(),
+                             "lab_version": installed_version("devops-lab")})
+        self.write("snapshots", rows, source="delivery")
+        return name
+
+    def tidy(self) -> None:
+        """Put small files together and let go of versions older than 30 days; the sync does this before a snapshot."""
+        for name in TABLES:
+            delta = self._delta(name)
+            if delta is not None and len(delta.file_uris()) > MANY_FILES:
+                delta.optimize.compact()
+                delta.vacuum(retention_hours=KEEP_HOURS, dry_run=False)
+
+
+def _table(name: str) -> Table:
+    if name not in TABLES:
+        raise QuestionError(f"there is no table {name!r}; tables: {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def _same(left: str, right: str, key: Iterable[str]) -> str:
+    return " and ".join(f'{left}."{name}" = {right}."{name}"' for name in key)
+
+
+def _delta_fields(fields: pa.Schema) -> list[Any]:
+    from deltalake import Schema
+
+    return list(Schema.from_arrow(fields).fields)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
