@@ -1,1 +1,43 @@
-"""x"""
+"""DevOps Lab: the DevOps loop of your own repositories, with the evidence behind each number.
+
+``import devops_lab as dl`` loads nothing heavy; each public name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devops_lab import charts, metrics
+    from devops_lab.config import load
+    from devops_lab.metrics import dora
+    from devops_lab.reports import report
+    from devops_lab.store import Store
+    from devops_lab.sync import sync
+
+_HOMES = {
+    "Store": "devops_lab.store:Store",
+    "charts": "devops_lab.charts",
+    "dora": "devops_lab.metrics:dora",
+    "load": "devops_lab.config:load",
+    "metrics": "devops_lab.metrics",
+    "report": "devops_lab.reports:report",
+    "sync": "devops_lab.sync:sync",
+}
+
+__all__ = ["Store", "charts", "dora", "load", "metrics", "report", "sync"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"devops_lab has no {name!r}; public names: {', '.join(__all__)}")
+    module, _, member = _HOMES[name].partition(":")
+    found = importlib.import_module(module)
+    value = getattr(found, member) if member else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -20,7 +20,13 @@ import pyarrow as pa
 from devops_lab.errors import QuestionError, StoreError
 from devops_lab.tables import Table
 
-DUCKDB_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "instant": "TIMESTAMP"}
+DUCKDB_TYPES = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "instant": "TIMESTAMP",
+}
 _QUESTION_ERRORS = (
     duckdb.BinderException,
     duckdb.CatalogException,

@@ -1,13 +1,182 @@
-"""How people are stored (placeholder until the privacy layer lands)."""
-from dataclasses import dataclass
-from typing import Any
+"""How people are stored: a keyed hash, their names, or not at all; and never an e-mail address.
+
+`People` is applied to each row when it is written, after identities are joined and bots are marked.  The key lies
+outside the store (`load_key`), so that who holds the store alone cannot try names against the hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from devops_lab.errors import AccessError
 from devops_lab.tables import Table
+
+KEY_VARIABLE = "DEVOPS_LAB_PRIVACY_KEY"
+KEY_FILE = "privacy.key"
+KEY_BYTES = 32
+HASH_CHARACTERS = 12
+SHORTEST_NAME = 2
+
+# The local part is bounded (RFC 5321), so that a long line without spaces is read in linear time; the last label of
+# the domain is letters, so that "lodash@4.17.21" is no address.
+EMAIL = re.compile(r"""[^\s@<>()\[\],;:"'\\]{1,64}@(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{1,59}|[^\W\d_]{2,63})(?![\w-])""")
+NOREPLY = re.compile(r"(?:\d+\+)?([^@+\s]+)@users\.noreply\.[\w.-]+", re.IGNORECASE)
+# A name before a slash is a scope or a team ("@babel/core"), a word character before the @ makes it no mention.
+MENTION = re.compile(r"(?<![\w/.@-])@([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))(?![\w-]*/)(?![\w-])")
+FROM_OWNER = re.compile(r"(?<=\bfrom )([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))(?=[/:])")
+PSEUDONYM = re.compile(rf"person-[0-9a-f]{{{HASH_CHARACTERS}}}")
+BOT_LOGIN = re.compile(r"[\w.-]+\[bot\]")
+
+# Accounts that are machines though GitHub calls them users, or that sign commits without "[bot]".
+BOTS = frozenset(
+    "actions-user allcontributors codecov codecov-io coveralls dependabot dependabot-preview github-actions "
+    "greenkeeper imgbot k8s-ci-robot mergify netlify pre-commit-ci pyup-bot renovate renovate-bot scala-steward "
+    "semantic-release-bot snyk-bot sonarcloud vercel web-flow whitesource-bolt".split()
+)
+
+
+def login_of(email: str | None) -> str | None:
+    """Return the login in a GitHub no-reply address (``123+login@users.noreply.github.com``), else None."""
+    found = NOREPLY.fullmatch(email.strip()) if email else None
+    return found.group(1) if found else None
+
+
+def is_bot(name: str | None, kind: str | None = None) -> bool:
+    """Say whether an account is a bot: GitHub says so (`kind` is "Bot"), its name ends with "[bot]", or it is in `BOTS`.
+
+    A name that merely contains "bot" is a person's until the list says otherwise.
+    """
+    if kind == "Bot":
+        return True
+    name = (login_of(name) or name or "").strip().casefold()
+    return name.endswith("[bot]") or name in BOTS
+
+
+@lru_cache(maxsize=65536)
+def _pseudonym(key: bytes, name: str) -> str:
+    digest = hmac.new(key, name.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    return f"person-{digest[:HASH_CHARACTERS]}"
 
 
 @dataclass(frozen=True)
 class People:
-    policy: str
-    key: bytes | None
+    """What is stored of people: ``pseudonym`` (keyed hash "person-…"), ``names`` (as they are) or ``none`` (nothing).
 
-    def apply(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
-        return {**row, **{c.name: None for c in table.columns if c.personal}}
+    Bots ("…[bot]") are no people and keep their names.  Text that people typed loses e-mail addresses always, and
+    under the first and last policy also the row's own people, "@mentions" and the owner in "from LOGIN/branch".
+    Applying it twice changes nothing.  Errors: AccessError for pseudonyms without a key.
+    """
+
+    policy: Literal["pseudonym", "names", "none"]
+    key: bytes | None = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.policy == "pseudonym" and not self.key:
+            raise AccessError(
+                f'people are stored as pseudonyms, but there is no key; set {KEY_VARIABLE}, or people = "none" in '
+                "[privacy] of lab.toml"
+            )
+
+    def name(self, value: str | None) -> str | None:
+        """Return what is stored for one person: hash, name or None; one person's no-reply address and login agree."""
+        if not value or not value.strip():
+            return None
+        value = login_of(value) or value.strip()
+        if PSEUDONYM.fullmatch(value) or BOT_LOGIN.fullmatch(value):
+            return value
+        if self.policy == "names" and "@" not in value:
+            return value
+        if self.policy == "none" or not self.key:
+            return None
+        return _pseudonym(self.key, value.casefold())
+
+    def apply(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `row` of `table` as it may be stored: personal columns replaced, free text cleaned."""
+        kept = dict(row)
+        people, free = [], []
+        for column in table.columns:
+            value = kept.get(column.name) if column.personal or column.free else None
+            if not isinstance(value, str):
+                continue
+            if column.personal:
+                people.append(value)
+                kept[column.name] = self.name(value)
+            else:
+                free.append(column.name)
+        for name in free:
+            kept[name] = self._clean(kept[name], people)
+        return kept
+
+    def _clean(self, text: str, people: list[str]) -> str:
+        if "@" in text:
+            text = EMAIL.sub(lambda found: self.name(found.group()) or "[e-mail]", text)
+        if self.policy == "names":
+            return text
+        for person in sorted(people, key=len, reverse=True):
+            person = login_of(person) or person.strip()
+            if len(person) >= SHORTEST_NAME and not PSEUDONYM.fullmatch(person):
+                own = re.compile(rf"(?<![\w-]){re.escape(person)}(?![\w-]|\[bot\])", re.IGNORECASE)
+                text = own.sub(lambda found, person=person: self._stand_in(person), text)  # type: ignore[misc]
+        text = FROM_OWNER.sub(lambda found: self._stand_in(found.group(1)), text)
+        if "@" in text:
+            text = MENTION.sub(lambda found: f"@{self._stand_in(found.group(1))}", text)
+        return text
+
+    def _stand_in(self, name: str) -> str:
+        if name.casefold() in BOTS:
+            return name
+        return self.name(name) or "someone"
+
+
+def config_folder() -> Path:
+    """Return the user's folder for this lab: ``$XDG_CONFIG_HOME/devops-lab``, else ``~/.config/devops-lab``."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "devops-lab"
+
+
+def load_key(folder: str | Path | None = None) -> bytes:
+    """Return the key of the pseudonyms: ``DEVOPS_LAB_PRIVACY_KEY``, else the file ``privacy.key`` in `folder`.
+
+    The file is made once (mode 0600) when it is not there; `folder` (default `config_folder`) must lie outside the
+    store.  Two people who share a store share the key, or one person gets two pseudonyms.  Errors: AccessError.
+    """
+    given = os.environ.get(KEY_VARIABLE, "").strip()
+    if given:
+        return given.encode()
+    path = (Path(folder) if folder is not None else config_folder()) / KEY_FILE
+    try:
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes().strip()
+    except OSError as problem:
+        raise AccessError(
+            f"the privacy key {path} cannot be read or made ({problem.strerror}); set {KEY_VARIABLE} instead"
+        ) from problem
+    if not key:
+        raise AccessError(f"the privacy key {path} is empty; bring back its copy, or delete it to begin anew")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key beside its place and link it there: of two processes one wins, and no half key is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+    finally:
+        Path(temporary).unlink()

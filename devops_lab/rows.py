@@ -68,7 +68,9 @@ def _array(column: Column, values: Sequence[Any]) -> pa.Array | None:
     """Return the values as one array, or None where one of them does not fit."""
     fits = _PYTHON_TYPES[column.type]
     for value in values:
-        if value is not None and (not isinstance(value, fits) or (value.__class__ is bool and column.type != "boolean")):
+        if value is not None and (
+            not isinstance(value, fits) or (value.__class__ is bool and column.type != "boolean")
+        ):
             return None
     try:
         if column.type == "instant":

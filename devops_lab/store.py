@@ -45,9 +45,7 @@ class Written:
     unchanged: int = 0
 
     def __add__(self, other: Written) -> Written:
-        return Written(
-            self.inserted + other.inserted, self.updated + other.updated, self.unchanged + other.unchanged
-        )
+        return Written(self.inserted + other.inserted, self.updated + other.updated, self.unchanged + other.unchanged)
 
 
 class LazyTable:
@@ -181,9 +179,7 @@ class Store:
 
     # ------------------------------------------------------------------ writing
 
-    def write(
-        self, name: str, rows: Iterable[Mapping[str, Any]], source: str, people: People = NOBODY
-    ) -> Written:
+    def write(self, name: str, rows: Iterable[Mapping[str, Any]], source: str, people: People = NOBODY) -> Written:
         """Merge `rows` into a table by its key and return what changed; rows that are as they were are not touched.
 
         Personal columns are stored as `people` says; without it they stay empty.  Errors: RowError.
@@ -233,7 +229,9 @@ class Store:
             {"given": given},
         )
         predicate = f"source = '{source}'" if only_source else None
-        write_deltalake(delta, kept.select(given.column_names).cast(given.schema), mode="overwrite", predicate=predicate)
+        write_deltalake(
+            delta, kept.select(given.column_names).cast(given.schema), mode="overwrite", predicate=predicate
+        )
         return True
 
     def _create(self, table: Table, given: pa.Table) -> None:
@@ -292,8 +290,15 @@ class Store:
         for table in TABLES:
             delta = None if table == "snapshots" else self._delta(table)
             if delta is not None:
-                rows.append({"snapshot": name, "as_of": as_of, "table_name": table, "version": delta.version(),
-                             "lab_version": installed_version("devops-lab")})
+                rows.append(
+                    {
+                        "snapshot": name,
+                        "as_of": as_of,
+                        "table_name": table,
+                        "version": delta.version(),
+                        "lab_version": installed_version("devops-lab"),
+                    }
+                )
         self.write("snapshots", rows, source="delivery")
         return name
 

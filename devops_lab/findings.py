@@ -1,0 +1,164 @@
+"""What a metric's numbers say, as one sentence: the titles of charts, the headline of a report.
+
+A sentence claims a change only where there is one: between two windows by `words.is_clear`, along a trend by the
+Mann–Kendall test (95 %), which asks only whether later periods tend to be higher and is fooled neither by one wild
+period nor by a curve.  Everything else is said to be "no clear change" or "no clear trend".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from devops_lab import words
+
+ENOUGH = 6  # periods with a value that a trend needs
+CLEAR = 1.959964  # standard normal deviate of a two-sided 95 % test
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """How one metric is said: its level (with ``{value}``), and what it is called when it falls or rises."""
+
+    level: str
+    falling: str
+    rising: str
+
+
+PHRASES = {
+    "change_lead_time": Phrase(
+        "half of the changes reach production within {value}",
+        "Changes reach production faster",
+        "Changes take longer to reach production",
+    ),
+    "deployment_frequency": Phrase(
+        "{value} reach production",
+        "Deployments have become rarer",
+        "Deployments have become more frequent",
+    ),
+    "change_fail_rate": Phrase("{value} of the deployments failed", "Fewer deployments fail", "More deployments fail"),
+    "failed_deployment_recovery_time": Phrase(
+        "half of the failed deployments recover within {value}",
+        "Failed deployments recover faster",
+        "Failed deployments take longer to recover",
+    ),
+    "deployment_rework_rate": Phrase(
+        "{value} of the deployments were unplanned",
+        "Fewer deployments are unplanned",
+        "More deployments are unplanned",
+    ),
+}
+
+
+def phrase(metric: str) -> Phrase:
+    """Return how a metric is said; a user's own metric by its name."""
+    name = words.label(metric)
+    said = name[0].lower() + name[1:]
+    return PHRASES.get(metric, Phrase(f"{said} is {{value}}", f"{name} has fallen", f"{name} has risen"))
+
+
+def sentence(text: str) -> str:
+    """Return a text with its first letter large; the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def level(row: Mapping[str, Any]) -> str:
+    """Say an answer's value: "half of the changes reach production within 40 days"."""
+    metric, low = str(row["metric"]), row.get("low")
+    if words.missing(row.get("value")) and words.missing(low):
+        return f"{words.label(metric).lower()} has no value"
+    if words.missing(row.get("value")):
+        return (
+            f"fewer than half of the {words.noun(metric)} were done within {words.value(float(low), str(row['unit']))}"  # type: ignore[arg-type]
+        )
+    return phrase(metric).level.format(value=amount(metric, float(row["value"]), str(row["unit"])))
+
+
+def amount(metric: str, value: float, unit: str, period: str = "") -> str:
+    """Return a value for a sentence: counts and rates carry their noun: "2.1 deployments a week"."""
+    if unit == "per week":
+        return f"{words.number(value)} {words.noun(metric, value)} a{words.SPACE}week"
+    if unit == "count":
+        return words.plural(value, words.NOUNS.get(metric, "observation")) + (
+            f" a{words.SPACE}{period}" if period else ""
+        )
+    return words.value(value, unit)
+
+
+def change(row: Mapping[str, Any]) -> str | None:
+    """Say an answer's clear change since the window before, or None where there is none.
+
+    "Changes reach production faster: 40 days, 12 days faster than in the window before".
+    """
+    if not words.is_clear(row):
+        return None
+    said = phrase(str(row["metric"]))
+    fell = float(row["value"]) < float(row["previous"])
+    return f"{said.falling if fell else said.rising}: {words.change(row)} than in the window before"
+
+
+def headline(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the one sentence on top of a report: the clear changes, or that there is none.
+
+    At most two changes are named, in the order of the rows; the tiles show the rest.
+    """
+    rows = list(rows)
+    clear = [row for row in rows if words.is_clear(row)]
+    if not any(not words.missing(row.get("value")) for row in rows):
+        return "Nothing was deployed in this window"
+    if not clear:
+        with_level = [row for row in rows if not words.missing(row.get("value"))]
+        return (
+            f"{sentence(level(with_level[0]))}; no clear change since the window before"
+            if _compared(rows)
+            else (sentence(level(with_level[0])))
+        )
+    said = [
+        phrase(str(row["metric"])).falling
+        if float(row["value"]) < float(row["previous"])
+        else phrase(str(row["metric"])).rising
+        for row in clear[:2]
+    ]
+    return " and ".join([said[0], *(text[0].lower() + text[1:] for text in said[1:])])
+
+
+def direction(values: Sequence[float]) -> int:
+    """Return −1, 0 or +1: whether values fall, show no clear trend, or rise, by the Mann–Kendall test with ties."""
+    count = len(values)
+    if count < ENOUGH:
+        return 0
+    score = sum((b > a) - (b < a) for i, a in enumerate(values) for b in values[i + 1 :])
+    ties = [list(values).count(one) for one in set(values)]
+    variance = (count * (count - 1) * (2 * count + 5) - sum(t * (t - 1) * (2 * t + 5) for t in ties)) / 18
+    if variance <= 0:
+        return 0
+    deviate = (score - math.copysign(1, score)) / math.sqrt(variance) if score else 0.0
+    return 0 if abs(deviate) < CLEAR else (1 if deviate > 0 else -1)
+
+
+def trend(metric: str, unit: str, values: Sequence[float], period: str = "period") -> str:
+    """Return the title of a trend: which way its complete periods go, and from where to where.
+
+    `values` are the periods' values in order of time, without missing, partial and too small ones; the ends are the
+    medians of their first and last third.
+    """
+    said = phrase(metric)
+    if not values:
+        return f"{words.label(metric)}: no {period} with enough to say a value"
+    third = max(1, len(values) // 3)
+    first, last = median(values[:third]), median(values[-third:])
+    way = direction(values)
+    if way and (last - first) * way > 0:
+        start, end = amount(metric, first, unit, period), amount(metric, last, unit, period)
+        return f"{said.rising if way > 0 else said.falling}: from about {start} to about {end}"
+    usual = sentence(said.level.format(value=f"about {amount(metric, median(values), unit, period)}"))
+    if len(values) < ENOUGH:
+        return f"{usual}; too few {words.nouns(period)} to call a trend"
+    return f"{usual}; no clear trend"
+
+
+def _compared(rows: Iterable[Mapping[str, Any]]) -> bool:
+    return any(not words.missing(row.get("previous")) for row in rows)

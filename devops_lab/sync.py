@@ -1,0 +1,212 @@
+"""Sources → store → delivery: fetch what the rules and metrics need, newest first, and say what could not be had.
+
+Each page is written as it comes, details before their parents, so a sync that is killed goes on where it stood.
+What a source could not give stands in the ledger.  When all sources were asked, delivery links the facts and the
+versions of all tables become one snapshot; readers move to it with ``refresh()``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from devops_lab import delivery
+from devops_lab.config import Service, Settings
+from devops_lab.errors import AccessError, LabError, SourceError, UserError
+from devops_lab.github_api import GitHubClient
+from devops_lab.privacy import People, load_key
+from devops_lab.sources.files import Files
+from devops_lab.sources.git import Git
+from devops_lab.sources.github import GitHub
+from devops_lab.store import Store, Written
+
+FIRST_DAYS = 90
+GIT_TABLES = {"repositories", "commits", "commit_files", "tags", "branches"}
+Say = Callable[[str], None]
+Progress = Callable[[str, int], None]
+
+
+class Source(Protocol):
+    """What a source must supply: batches of rows of stored tables, newest first, each followed by its ledger row.
+
+    ``pull`` yields ``(table_name, rows)``; details come before the rows they belong to, so that a stored parent means
+    that its details are stored.  After a table, one ``("sync_ledger", rows)`` says what was asked and what came.
+    """
+
+    name: str
+
+    def pull(self, since: datetime | None, until: datetime) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Yield the batches of everything that changed between `since` and `until`."""
+        ...
+
+
+@dataclass
+class Outcome:
+    """What one source of one repository gave: rows per table, or the problem that ended it."""
+
+    repository: str
+    source: str
+    tables: dict[str, Written] = field(default_factory=dict)
+    missing: int = 0
+    refused: list[str] = field(default_factory=list)
+    problem: LabError | None = None
+
+    @property
+    def rows(self) -> Written:
+        """Rows of all tables but the ledger, summed."""
+        return sum((count for name, count in self.tables.items() if name != "sync_ledger"), Written())
+
+
+def sync(
+    store: Store,
+    settings: Settings,
+    service: str | None = None,
+    since: datetime | None = None,
+    say: Say | None = None,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Fetch what changed, link it, and name a snapshot; return one `Outcome` per repository and source.
+
+    The first sync of a repository takes 90 days (git: its whole history), later ones what changed since; `since` asks
+    for an earlier start.  One repository's failure does not stop the others: its outcome carries the problem.
+
+    Errors: StoreError when another sync holds the store; ConfigError and UserError when nothing can be asked.
+    """
+    services = chosen(settings, service)
+    writer = Store(store.path, latest=True)
+    with writer.lock():
+        until = _now()
+        people = people_of(settings)
+        writer.replace("services", delivery.describe(settings))
+        outcomes = [
+            _pull(writer, source, repository, people, since, until, progress)
+            for repository, source in _sources(writer, settings, services, say, progress)
+        ]
+        if all(outcome.problem for outcome in outcomes) and len(outcomes) == 1 and outcomes[0].problem:
+            raise outcomes[0].problem
+        for warning in derive(writer, settings, until):
+            (say or _quiet)(warning)
+    store.refresh()
+    return outcomes
+
+
+def derive(writer: Store, settings: Settings, as_of: datetime) -> list[str]:
+    """Link the stored facts and name the snapshot that stands for `as_of`; return what people should look at."""
+    warnings = delivery.derive(writer, settings)
+    writer.tidy()
+    writer.commit_snapshot(as_of)
+    return warnings
+
+
+def chosen(settings: Settings, service: str | None) -> list[Service]:
+    """Return the services of `settings`, or the one called `service`; UserError when there is none."""
+    found = [one for one in settings.service if service in (None, one.name)]
+    if not found:
+        names = ", ".join(one.name for one in settings.service)
+        said = f"there is no service {service!r}; services: {names}" if names else "there is no [[service]]"
+        raise UserError(f"{settings.path}: {said}; `devops-lab init` writes one")
+    return found
+
+
+def people_of(settings: Settings) -> People:
+    """Return how people are stored; the key is read (or made) only where pseudonyms need one."""
+    policy = settings.privacy.people
+    return People(policy, load_key() if policy == "pseudonym" else None)
+
+
+def client_of(settings: Settings, say: Say | None = None) -> GitHubClient:
+    """Return the GitHub client of `settings`; the token comes from ``GITHUB_TOKEN``."""
+    return GitHubClient(settings.github.url, os.environ.get("GITHUB_TOKEN") or None, notify=say or _quiet)
+
+
+def _sources(
+    writer: Store, settings: Settings, services: Iterable[Service], say: Say | None, progress: Progress | None
+) -> Iterator[tuple[str, Source]]:
+    """Yield each source once per repository: the clone, then GitHub for what a clone does not know, then files."""
+    by_repository: dict[str, list[Service]] = {}
+    for one in services:
+        by_repository.setdefault(one.repository, []).append(one)
+    client = None
+    for repository, members in by_repository.items():
+        needed = set().union(*(delivery.needed_tables(one) for one in members))
+        clones = [clone for one in members if (clone := settings.clone(one)) is not None]
+        if clones:
+            yield repository, Git(clones[0], repository, with_files="commit_files" in needed)
+            needed -= GIT_TABLES
+        if needed and "/" in repository:
+            client = client or client_of(settings, say)
+            yield repository, GitHub(client, repository, needed, known_in(writer, repository), progress)
+        for one in members:
+            for table, rule in delivery.file_rules(one):
+                yield one.name, Files(settings.folder, one.name, table, rule.path, rule.columns)
+
+
+def known_in(writer: Store, repository: str) -> Callable[..., dict[Any, Any]]:
+    """Return the question a source asks to skip what is stored: key columns → the content of `column`."""
+
+    def known(table: str, key: tuple[str, ...], column: str = "updated_at") -> dict[Any, Any]:
+        names = ", ".join(f'"{name}"' for name in (*key, column))
+        found = writer.arrow(f'select {names} from "{table}" where repository = $repository', repository=repository)  # noqa: S608
+        *keys, values = (found[name].to_pylist() for name in (*key, column))
+        return dict(zip(keys[0] if len(keys) == 1 else zip(*keys, strict=True), values, strict=True))
+
+    return known
+
+
+def _pull(
+    writer: Store,
+    source: Source,
+    repository: str,
+    people: People,
+    since: datetime | None,
+    until: datetime,
+    progress: Progress | None,
+) -> Outcome:
+    outcome = Outcome(repository, source.name)
+    start = since or _last(writer, repository, source.name) or until - timedelta(days=FIRST_DAYS)
+    try:
+        for table, rows in source.pull(start, until):
+            if table == "sync_ledger":
+                rows = [{**row, "repository": repository, "recorded_at": until} for row in rows]
+                outcome.missing += sum(row.get("missing") or 0 for row in rows)
+                outcome.refused += [f"{row['table_name']}: {row['refused']}" for row in rows if row.get("refused")]
+            written = writer.write(table, rows, source=source.name, people=people)
+            outcome.tables[table] = outcome.tables.get(table, Written()) + written
+            if progress is not None:
+                progress(f"{repository} {source.name} {table}", len(rows))
+    except (AccessError, SourceError, UserError) as problem:
+        outcome.problem = problem
+    return outcome
+
+
+def _last(writer: Store, repository: str, source: str) -> datetime | None:
+    """Return the earliest end of the tables' last windows: from where a sync must go on; None when none was complete."""
+    return writer.rows(
+        "select min(until) as until from (select max(window_end) as until from sync_ledger "
+        "where repository = $repository and source = $source and refused is null group by table_name)",
+        repository=repository,
+        source=source,
+    )[0]["until"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _quiet(message: str) -> None:
+    """Say nothing."""
+
+
+class _Callable(types.ModuleType):
+    """``devops_lab.sync`` is this module and, as the public name ``dl.sync``, its one function."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> list[Outcome]:
+        return sync(*arguments, **keywords)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,151 @@
+"""The walls of the house: imports go one way, each foreign library has one room, importing starts nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import devops_lab
+
+PACKAGE = Path(devops_lab.__file__).parent
+ROOT = PACKAGE.parent
+
+STAGES = [
+    {"errors", "tables", "words", "patterns"},
+    {"config", "config_problems"},
+    {"engines"},
+    {"privacy", "rows"},
+    {"store"},
+    {"github_api"},
+    {"sources", "delivery", "metrics", "charts", "actions"},
+    {"sync"},
+    {"panels", "reports", "practice"},
+    {"cli"},
+]
+RANK = {name: rank for rank, stage in enumerate(STAGES) for name in stage}
+BRACES = {"sources", "delivery", "metrics", "charts", "actions", "panels", "reports", "practice"}
+ROOMS = {
+    "github": {"github_api"},
+    "deltalake": {"store"},
+    "duckdb": {"engines"},
+    "sqlglot": {"engines"},
+    "pyspark": {"engines"},
+    "plotly": {"charts"},
+    "ipywidgets": {"panels"},
+    "papermill": {"reports"},
+    "nbconvert": {"reports"},
+    "click": {"cli"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path):
+    """Every module that a file imports, wherever in the file the import stands (but not those for types alone)."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in for_types) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", id(node) in for_types
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    here = room(path)
+    if here == "__init__":
+        return
+    assert here in RANK, f"{here} has no place in the house"
+    for name, for_types in imports(path):
+        parts = name.split(".")
+        if parts[0] != "devops_lab" or len(parts) < 2 or for_types:
+            continue
+        there = parts[1]
+        if there == here:
+            continue
+        assert there in RANK, f"{path.name} imports {name}, which has no place in the house"
+        assert RANK[there] <= RANK[here], f"{here} must not import {there}"
+        assert not (here in BRACES and there in BRACES and RANK[here] == RANK[there]), (
+            f"{here} and {there} share only tables"
+        )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_each_library_has_one_room(path):
+    for name, _ in imports(path):
+        rooms = ROOMS.get(name.split(".")[0])
+        assert rooms is None or room(path) in rooms, f"{name} belongs to {rooms}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_broad_is_caught(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{path}:{node.lineno}"
+            assert ast.unparse(node.type) not in ("Exception", "BaseException"), f"{path}:{node.lineno}"
+
+
+def test_every_public_name_has_a_docstring():
+    bare = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text())
+        if not ast.get_docstring(tree):
+            bare.append(str(path))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                nested = any(
+                    node in ast.walk(f) and f is not node for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)
+                )
+                if not nested and not ast.get_docstring(node):
+                    bare.append(f"{path.name}:{node.lineno} {node.name}")
+    assert not bare
+
+
+def test_only_actions_sends_anything_but_get():
+    words = (
+        "requests.post",
+        "requests.put",
+        "requests.patch",
+        "requests.delete",
+        '"POST"',
+        '"PUT"',
+        '"PATCH"',
+        '"DELETE"',
+    )
+    for path in MODULES:
+        if room(path) not in ("actions", "practice"):
+            text = path.read_text()
+            assert not [word for word in words if word in text], path
+
+
+def test_importing_opens_nothing_and_is_light():
+    script = (
+        "import sys, builtins, os, io, socket\n"
+        "def audit(event, arguments):\n"
+        "    if event in ('socket.connect', 'subprocess.Popen') or (event == 'open' and isinstance(arguments[1], str)\n"
+        "            and set(arguments[1]) & set('wax+')): raise SystemExit(f'importing did {event} {arguments}')\n"
+        "sys.addaudithook(audit)\n"
+        "import devops_lab, devops_lab.cli\n"
+        "heavy = {'pandas', 'duckdb', 'deltalake', 'plotly', 'papermill', 'github', 'scipy', 'numpy', 'pyarrow'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-B", "-c", script], check=True, cwd=ROOT)
+
+
+def test_public_names_are_listed_and_there():
+    for name in devops_lab.__all__:
+        assert getattr(devops_lab, name) is not None
+    assert set(devops_lab.__all__) <= set(dir(devops_lab))
