@@ -37,29 +37,10 @@ FROM_OWNER = re.compile(r"(?<=\bfrom )([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))(?=[/:
 PSEUDONYM = re.compile(rf"person-[0-9a-f]{{{HASH_CHARACTERS}}}")
 BOT_LOGIN = re.compile(r"[\w.-]+\[bot\]")
 
-# Accounts that are machines though GitHub calls them users, or that sign commits without "[bot]".
-BOTS = frozenset(
-    "actions-user allcontributors codecov codecov-io coveralls dependabot dependabot-preview github-actions "
-    "greenkeeper imgbot k8s-ci-robot mergify netlify pre-commit-ci pyup-bot renovate renovate-bot scala-steward "
-    "semantic-release-bot snyk-bot sonarcloud vercel web-flow whitesource-bolt".split()
-)
-
-
 def login_of(email: str | None) -> str | None:
     """Return the login in a GitHub no-reply address (``123+login@users.noreply.github.com``), else None."""
     found = NOREPLY.fullmatch(email.strip()) if email else None
     return found.group(1) if found else None
-
-
-def is_bot(name: str | None, kind: str | None = None) -> bool:
-    """Say whether an account is a bot: GitHub says so (`kind` is "Bot"), its name ends with "[bot]", or it is in `BOTS`.
-
-    A name that merely contains "bot" is a person's until the list says otherwise.
-    """
-    if kind == "Bot":
-        return True
-    name = (login_of(name) or name or "").strip().casefold()
-    return name.endswith("[bot]") or name in BOTS
 
 
 @lru_cache(maxsize=65536)
@@ -133,8 +114,6 @@ class People:
         return text
 
     def _stand_in(self, name: str) -> str:
-        if name.casefold() in BOTS:
-            return name
         return self.name(name) or "someone"
 
 

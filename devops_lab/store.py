@@ -23,7 +23,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
 
 from devops_lab import engines
-from devops_lab.errors import QuestionError, StoreError
+from devops_lab.errors import QuestionError, StoreError, UserError
 from devops_lab.privacy import People
 from devops_lab.rows import ARROW_TYPES, checked
 from devops_lab.tables import TABLES, Table
@@ -79,6 +79,8 @@ class Store:
 
     def __init__(self, path: str | Path = "lab", *, latest: bool = False) -> None:
         self.path = str(path) if "://" in str(path) else str(Path(path).absolute())
+        if set(self.path) & set("[]"):  # deltalake cannot address such a folder: it panics
+            raise UserError(f"the store {self.path} cannot lie in a folder whose name has [ or ]; name another folder")
         self.latest = latest
         self._relations: dict[str, str] = {}
         self.refresh()

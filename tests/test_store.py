@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devops_lab.errors import QuestionError, RowError, StoreError
+from devops_lab.errors import QuestionError, RowError, StoreError, UserError
 from devops_lab.store import Store, Written
 from devops_lab.tables import TABLES
 
@@ -147,12 +147,17 @@ def test_parameters_are_bound_never_pasted(store):
         store.sql("select * from nothing_like_it")
 
 
-@pytest.mark.parametrize("name", ["a space", "it's", "100% [x]*?", "ünïcode"])
+@pytest.mark.parametrize("name", ["a space", "it's", "100% *?#b", "ünïcode"])
 def test_any_folder_name_works(tmp_path, name):
     store = Store(tmp_path / name / "lab", latest=True)
     store.write("issues", [issue(1), issue(2, 2)], "github")
     store.write("issues", [issue(3, 3)], "github")
     assert len(store.issues.rows()) == 3
+
+
+def test_a_folder_that_delta_cannot_address_is_refused(tmp_path):
+    with pytest.raises(UserError, match="cannot lie in a folder"):
+        Store(tmp_path / "a [b]")
 
 
 def test_an_older_store_gets_the_new_columns_and_a_newer_one_is_refused(store):

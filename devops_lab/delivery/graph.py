@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 NOBODY = -1
+ENTERED = -2
 
 
 class Walk(NamedTuple):
@@ -126,19 +127,73 @@ class Graph:
         return {self.shas[place]: names[owner[place]] for place in order}
 
     def _bring(self, tip: int, owner: list[int], listed: bytearray, order: list[int]) -> None:
-        lines = [(NOBODY, self._line(tip, listed))]
-        while lines:
-            merge, line = lines[-1]
-            if not line:
-                lines.pop()
+        work: list[tuple[int, int | list[int]]] = [(NOBODY, tip)]
+        while work:
+            merge, line = work.pop()
+            if isinstance(line, int):
+                if not listed[line]:
+                    work.append((merge, self._line(line, listed)))
                 continue
             here = line.pop()
+            if line:
+                work.append((merge, line))
             owner[here] = merge
             order.append(here)
-            for side in reversed(self._edges[here]):
-                if not listed[side]:
-                    lines.append((here, []))
-                    self._sides(lines, here, side)
+            first = self._first[here]
+            work.extend((here, side) for side in reversed(self._edges[here]) if side != first)
 
-    def _sides(self, lines: list[tuple[int, list[int]]], merge: int, side: int) -> None:
-        raise NotImplementedError
+    def _line(self, tip: int, listed: bytearray) -> list[int]:
+        """Return the chain of first parents from `tip` down to what is listed already, and list it."""
+        line = []
+        while tip != NOBODY and not listed[tip]:
+            listed[tip] = 1
+            line.append(tip)
+            tip = self._first[tip]
+        return line
+
+    def is_ancestor(self, ancestor: str | None, descendant: str | None) -> bool:
+        """Say whether `descendant` carries `ancestor`; a commit carries itself, an unknown one nothing.
+
+        The walk stops below the ancestor's height (its longest way down to a root), and answers are kept.
+        """
+        low, high = self.number.get(ancestor or ""), self.number.get(descendant or "")
+        if low is None or high is None:
+            return False
+        if (low, high) not in self._answers:
+            self._answers[low, high] = self._reaches(high, low)
+        return self._answers[low, high]
+
+    def _reaches(self, high: int, low: int) -> bool:
+        if not self._heights:
+            self._heights = self._measured()
+        floor, heights = self._heights[low], self._heights
+        seen, stack = {high}, [high]
+        while stack:
+            here = stack.pop()
+            if here == low:
+                return True
+            for parent in self._edges[here]:
+                if parent not in seen and heights[parent] >= floor:
+                    seen.add(parent)
+                    stack.append(parent)
+        return False
+
+    def _measured(self) -> list[int]:
+        """Return each commit's height: 0 without parents, else one more than its highest parent."""
+        heights = [NOBODY] * len(self.shas)
+        for start in range(len(heights)):
+            stack = [start]
+            while stack:
+                here = stack[-1]
+                if heights[here] >= 0:
+                    stack.pop()
+                    continue
+                waiting = [parent for parent in self._edges[here] if heights[parent] < 0]
+                if waiting and heights[here] == NOBODY:
+                    heights[here] = ENTERED
+                    stack.extend(waiting)
+                else:  # all parents are measured; in a circle (only wrong facts make one) some never will be
+                    heights[here] = 1 + max((heights[parent] for parent in self._edges[here]), default=NOBODY)
+                    heights[here] = max(heights[here], 0)
+                    stack.pop()
+        return heights

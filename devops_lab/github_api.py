@@ -1,0 +1,278 @@
+"""The one client of GitHub's REST API: signing in, proxies, retries, limits, redirects and pages.  Raw JSON only.
+
+PyGithub's requester signs, addresses and sends the requests; nothing else in the lab imports it, and none of its lazy
+objects is used: they ask the server once more for each field an old object lacks.  Proxies and private certificate
+authorities come from the environment as in any program that uses ``requests`` (HTTPS_PROXY, NO_PROXY,
+REQUESTS_CA_BUNDLE).  What an answer means is decided in `devops_lab.github_answers`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+import github
+import requests
+
+from devops_lab.errors import AccessError, SourceError
+from devops_lab.github_answers import ATTEMPTS, Answer, MissingError, Pause, RefusedError, read
+
+PUBLIC = "https://api.github.com"
+PER_PAGE = 100
+TIMEOUT = (15.0, 90.0)
+LONGEST_BACK_OFF = 60.0
+LONGEST_LIMIT_BACK_OFF = 300.0
+ATTEMPTS_BEFORE_FIRST_ANSWER = 4
+WORTH_A_WORD = 5.0
+REDIRECTS = 5
+REDIRECTED = (301, 302, 307, 308)
+
+
+class Page(list[dict[str, Any]]):
+    """One page of a list; `total` is the server's count of the whole list where it gives one."""
+
+    total: int | None = None
+
+
+class GitHubClient:
+    """A client of one GitHub server; `notify` is told of each wait in a sentence, `sleep` waits (tests replace it).
+
+    `url` may be GitHub's API, GitHub itself, a ``*.ghe.com`` host or an Enterprise Server's ``https://HOST/api/v3``.
+    Without `token` only public repositories are seen, 60 requests an hour.  The token appears in no message and no
+    repr.  `requests` counts the requests sent so far.
+    """
+
+    def __init__(
+        self,
+        url: str = PUBLIC,
+        token: str | None = None,
+        notify: Callable[[str], None] = lambda message: None,
+        sleep: Callable[[float], None] = time.sleep,
+        per_page: int = PER_PAGE,
+    ) -> None:
+        self.url = api_url(url)
+        self.host = urlsplit(self.url).hostname or self.url
+        self.per_page = per_page
+        self.requests = 0
+        self._token = _checked(token)
+        self._notify, self._sleep = notify, sleep
+        self._answered = False
+        auth = github.Auth.Token(self._token) if self._token else None
+        self._connection = _Connection(self.url)
+        self._requester = github.Github(
+            base_url=self.url, auth=auth, per_page=per_page, retry=None, seconds_between_requests=0
+        ).requester
+
+    def __repr__(self) -> str:
+        return f"GitHubClient({self.url!r}, {'with' if self._token else 'without'} a token)"
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Return the JSON of one GET of `path` ("/repos/…"), asked again as often as it makes sense.
+
+        Errors: MissingError, RefusedError, EmptyError, LimitError, SourceError, AccessError (the token is refused).
+        """
+        return self._ask(path, parameters)[1]
+
+    def pages(self, path: str, key: str | None = None, **parameters: Any) -> Iterator[Page]:
+        """Yield the pages of a list (in an envelope's `key`), none of them empty; errors as `get`.
+
+        A next page is known by the Link header, of which only the query is used: its host and path may be another
+        name of the same thing.  A server without Link headers is asked until a page is not full.
+        """
+        parameters = {"per_page": self.per_page, **parameters}
+        before: Page | None = None
+        while True:
+            headers, data = self._ask(path, parameters)
+            page = self._page(data, key, path)
+            if not page or page == before:  # a server that ignores page numbers says the same for ever
+                return
+            yield page
+            following = _following(headers, parameters, page)
+            if following is None:
+                return
+            before, parameters = page, following
+
+    def repository(self, name: str) -> dict[str, Any]:
+        """Return the repository "owner/name"; AccessError when it is not there or may not be seen."""
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+            raise AccessError(f'the repository {name!r} is no "owner/name"')
+        try:
+            found = self.get(f"/repos/{name}")
+        except (MissingError, RefusedError) as problem:
+            raise AccessError(self._unseen(name, problem)) from None
+        if not isinstance(found, dict):
+            raise SourceError(f"{self.host} did not describe the repository {name}; is {self.url} GitHub's REST API?")
+        return found
+
+    # ------------------------------------------------------------------ one request
+
+    def _ask(self, path: str, parameters: Mapping[str, Any]) -> tuple[Mapping[str, str], Any]:
+        """Send one GET until it has a final answer; the last failure is raised when the attempts are used up."""
+        attempt = 0
+        while True:
+            attempt += 1
+            answer = self._send(path, parameters)
+            self._answered = self._answered or answer.status > 0
+            if answer.status == 401:
+                raise AccessError(self._refused_token(answer))
+            try:
+                data = read(answer, time.time())
+            except SourceError as problem:
+                said = self._redact(f"{self.host}{path}: {problem}")
+                raise type(problem)(said) from None
+            if not isinstance(data, Pause):
+                return answer.headers, data
+            attempts = data.attempts if self._answered else min(data.attempts, ATTEMPTS_BEFORE_FIRST_ANSWER)
+            if attempt >= attempts:
+                raise data.final(self._redact(self._gave_up(path, data, attempt)))
+            self._wait(data, attempt)
+
+    def _send(self, path: str, parameters: Mapping[str, Any]) -> Answer:
+        """Send one GET; a failure that another try may mend is an Answer with status 0, all others are raised.
+
+        The failures are worded here and raised outside of the handlers: what ``requests`` raises holds the request
+        with its Authorization header, and no error of ours shall lead there.
+        """
+        self.requests += 1
+        problem = ""
+        final = False
+        try:
+            status, headers, text = self._requester.requestJson(
+                "GET", path, dict(parameters), {"Accept": "application/vnd.github+json"}, None, self._connection
+            )
+        except requests.exceptions.RequestException as failure:
+            problem, final = _words(failure)
+        except OSError as failure:  # REQUESTS_CA_BUNDLE names a file that is not there
+            problem, final = str(failure), True
+        if not problem:
+            return Answer(status, headers, text)
+        problem = self._redact(problem)
+        if final:
+            raise SourceError(f"{self.host} cannot be asked: {problem}; proxies and certificates come from HTTPS_PROXY "
+                              "and REQUESTS_CA_BUNDLE")
+        return Answer(0, problem=problem)
+
+    def _wait(self, pause: Pause, attempt: int) -> None:
+        longest = LONGEST_LIMIT_BACK_OFF if pause.limit else LONGEST_BACK_OFF
+        back_off = min(pause.base * 2 ** (attempt - 1), longest) * random.uniform(0.8, 1.2)
+        seconds = back_off if pause.seconds is None else max(pause.seconds, FLOOR_OF_BACK_OFF * back_off)
+        if seconds >= WORTH_A_WORD:
+            until = datetime.now(UTC) + timedelta(seconds=seconds)
+            hint = "" if self._token or not pause.limit else "; with GITHUB_TOKEN set there are far more"
+            self._notify(self._redact(
+                f"{self.host}: {pause.reason}; waiting {_spoken(seconds)}, until {until:%H:%M:%S} UTC "
+                f"(attempt {attempt + 1} of {pause.attempts}){hint}"
+            ))
+        self._sleep(seconds)
+
+    def _page(self, data: Any, key: str | None, path: str) -> Page:
+        items = data.get(key) if key and isinstance(data, dict) else data
+        if items is None:
+            items = []
+        if not isinstance(items, list):
+            raise SourceError(f"{self.host}{path}: a list was expected, {type(items).__name__} came")
+        page = Page(item for item in items if isinstance(item, dict))
+        total = data.get("total_count") if isinstance(data, dict) else None
+        page.total = total if isinstance(total, int) else None
+        return page
+
+    # ------------------------------------------------------------------ words
+
+    def _redact(self, text: str) -> str:
+        if self._token:
+            text = text.replace(self._token, "***")
+        return re.sub(r"://[^/@\s]+@", "://***@", text)
+
+    def _gave_up(self, path: str, pause: Pause, attempts: int) -> str:
+        way_out = "try again later; what was fetched is kept"
+        if "web page" in pause.reason:
+            way_out = "GitHub Enterprise Server's API lies at https://HOST/api/v3; a proxy's sign-in page looks like this too"
+        elif not self._answered:
+            way_out = "check the address and the network (a proxy is named in HTTPS_PROXY)"
+        return f"{self.host}{path}: {pause.reason}, {attempts} times; {way_out}"
+
+    def _refused_token(self, answer: Answer) -> str:
+        if not self._token:
+            return f"{self.host} wants a token ({answer.message or 'HTTP 401'}); set GITHUB_TOKEN"
+        return self._redact(
+            f"GITHUB_TOKEN was refused by {self.host} ({answer.message or 'HTTP 401'}): it is wrong, expired, revoked or of "
+            "another server; make a new one there under Settings, Developer settings, and set GITHUB_TOKEN to it"
+        )
+
+    def _unseen(self, name: str, problem: SourceError) -> str:
+        if isinstance(problem, RefusedError):
+            return (f"this token may not see the repository {name} ({problem}); it needs access to the repository, and an "
+                    "organisation with single sign-on must have authorised it")
+        if not self._token:
+            return (f"the repository {name} does not exist on {self.host}, or is private; check its name, and set "
+                    "GITHUB_TOKEN to see a private one")
+        return (f"the repository {name} does not exist on {self.host}, or this token may not see it; check its name, that "
+                "GITHUB_TOKEN includes this repository (or the scope repo), and that single sign-on has authorised it")
+
+
+FLOOR_OF_BACK_OFF = 0.1
+
+
+class _Connection:
+    """What PyGithub's requester speaks through: follows moves with their query, and hides odd headers from it.
+
+    PyGithub's own connection follows a 301 without its query, so that each page of a renamed repository's list would
+    be the first; and it takes limit headers for numbers whatever they say.
+    """
+
+    host = ""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.session = requests.Session()
+        self.session.auth = lambda request: request  # else ~/.netrc would replace the token
+        self._call: tuple[str, str, Any, dict[str, str]] = ("GET", "/", None, {})
+
+    def request(self, verb: str, url: str, body: Any, headers: dict[str, str], stream: bool = False) -> None:
+        """Keep the request; PyGithub asks for its answer next."""
+        self._call = (verb, url, body, headers)
+
+    def getresponse(self) -> _Response:
+        """Send the request kept, follow moves within the server, and return the answer."""
+        verb, path, body, headers = self._call
+        url = self.origin + path
+        for _ in range(REDIRECTS + 1):
+            response = self.session.request(
+                verb, url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
+            )
+            location = response.headers.get("location")
+            if response.status_code not in REDIRECTED or not location:
+                return _Response(response)
+            target = urljoin(url, location)
+            if _origin(target) != _origin(self.origin):  # the token is for one server
+                raise requests.exceptions.InvalidURL(f"it sends the lab on to {urlsplit(target).hostname}; is the address "
+                                                     "under [github] in lab.toml right?")
+            query = urlsplit(url).query
+            url = target if urlsplit(target).query or not query else f"{target}?{query}"
+        raise requests.exceptions.TooManyRedirects("it sends the lab round in circles")
+
+    def close(self) -> None:
+        """Let go of the sockets."""
+        self.session.close()
+
+
+class _Response:
+    def __init__(self, response: requests.Response) -> None:
+        response.encoding = "utf-8"  # JSON is; guessing it from the text costs more than reading it
+        self.status = response.status_code
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self._text = response.text
+
+    def getheaders(self) -> Any:
+        """Return names and values of the headers."""
+        return self.headers.items()
+
+    def read(self) -> str:
+        """Return the body."""
+        return self._text
