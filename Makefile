@@ -2,7 +2,6 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 UV := .venv/uv/bin/uv
-LAB := .venv/bin/devops-lab
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS = never
 .DEFAULT_GOAL := help
@@ -15,7 +14,7 @@ help:  ## what each target does
 setup: .venv/ready  ## install everything into .venv
 
 report: .venv/ready  ## a DORA report: of this checkout, GIT=path/to/clone, or REPO=owner/name; ARGS="-p last='1 year'"
-	@.venv/bin/python -m devops_lab.cli quick $(if $(GIT),--git "$(GIT)") $(if $(REPO),--repository "$(REPO)") $(ARGS)
+	@.venv/bin/devops-lab report $(if $(REPO),--repository "$(REPO)",--git "$(or $(GIT),.)") $(ARGS)
 
 test: .venv/ready  ## all tests; those that need the real data, a server or a browser say why they skip
 	.venv/bin/python -m pytest $(ARGS)
@@ -28,11 +27,29 @@ lint: .venv/ready  ## ruff and mypy
 bench: .venv/ready  ## ratios of speed within one run; LAB_DATA is the folder of the real data
 	.venv/bin/python tests/bench.py $(ARGS)
 
+# uv comes from PyPI: through venv and pip where Python has them, else (bare Debian) its wheel by hand, checked.
+define BOOTSTRAP
+import hashlib, json, platform, sys, urllib.request, zipfile, io, pathlib
+index = urllib.request.Request("https://pypi.org/simple/uv/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+files = json.load(urllib.request.urlopen(index))["files"]
+system = {"Linux": "manylinux", "Darwin": "macosx"}[platform.system()]
+machine = {"AMD64": "x86_64", "arm64": "arm64" if system == "macosx" else "aarch64"}.get(platform.machine(), platform.machine())
+file = [f for f in files if f["filename"].endswith(".whl") and system in f["filename"] and machine in f["filename"]][-1]
+wheel = urllib.request.urlopen(file["url"]).read()
+assert hashlib.sha256(wheel).hexdigest() == file["hashes"]["sha256"], "the wheel of uv is not what PyPI says it is"
+archive = zipfile.ZipFile(io.BytesIO(wheel))
+name = next(n for n in archive.namelist() if n.endswith("/scripts/uv"))
+target = pathlib.Path(sys.argv[1]); target.parent.mkdir(parents=True, exist_ok=True)
+target.write_bytes(archive.read(name)); target.chmod(0o755)
+endef
+export BOOTSTRAP
+
 .venv/ready: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 …"; exit 2; }
-	@test -x $(UV) || { $(PYTHON) -m venv .venv/uv 2>/dev/null || $(PYTHON) -m venv --without-pip .venv/uv; } && \
-	  { test -x $(UV) || .venv/uv/bin/python -m pip install --quiet uv; }
+	@echo "setting up .venv (once) …"
+	@test -x $(UV) || { $(PYTHON) -m venv .venv/uv >/dev/null 2>&1 && .venv/uv/bin/python -m pip install --quiet uv; } || \
+	  $(PYTHON) -c "$$BOOTSTRAP" $(UV)
 	@test -x .venv/bin/python || $(UV) venv --quiet --allow-existing .venv
-	$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet
 	@touch $@

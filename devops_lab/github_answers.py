@@ -117,7 +117,14 @@ def read(answer: Answer, now: float) -> Any:
         pause = _limit(answer, now, said)
         if pause is not None:
             return pause
-    kind = {403: RefusedError, 404: MissingError, 409: EmptyError, 410: MissingError, 422: LimitError, 451: RefusedError}
+    kind = {
+        403: RefusedError,
+        404: MissingError,
+        409: EmptyError,
+        410: MissingError,
+        422: LimitError,
+        451: RefusedError,
+    }
     raise kind.get(status, SourceError)(said)
 
 

@@ -14,23 +14,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import github
 import requests
 
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import ATTEMPTS, Answer, MissingError, Pause, RefusedError, read
+from devops_lab.github_answers import Answer, MissingError, Pause, RefusedError, read
+from devops_lab.github_connection import PUBLIC, Connection, api_url, checked_token, words
 
-PUBLIC = "https://api.github.com"
 PER_PAGE = 100
-TIMEOUT = (15.0, 90.0)
 LONGEST_BACK_OFF = 60.0
 LONGEST_LIMIT_BACK_OFF = 300.0
 ATTEMPTS_BEFORE_FIRST_ANSWER = 4
+SHARE_OF_BACK_OFF = 0.1  # a wait the server named is never shorter: its clock may be wrong
 WORTH_A_WORD = 5.0
-REDIRECTS = 5
-REDIRECTED = (301, 302, 307, 308)
 
 
 class Page(list[dict[str, Any]]):
@@ -59,11 +57,11 @@ class GitHubClient:
         self.host = urlsplit(self.url).hostname or self.url
         self.per_page = per_page
         self.requests = 0
-        self._token = _checked(token)
+        self._token = checked_token(token)
         self._notify, self._sleep = notify, sleep
         self._answered = False
         auth = github.Auth.Token(self._token) if self._token else None
-        self._connection = _Connection(self.url)
+        self._connection = Connection(self.url)
         self._requester = github.Github(
             base_url=self.url, auth=auth, per_page=per_page, retry=None, seconds_between_requests=0
         ).requester
@@ -142,38 +140,47 @@ class GitHubClient:
         problem = ""
         final = False
         try:
-            status, headers, text = self._requester.requestJson(
-                "GET", path, dict(parameters), {"Accept": "application/vnd.github+json"}, None, self._connection
+            status, _, text = self._requester.requestJson(
+                "GET",
+                path,
+                dict(parameters),
+                {"Accept": "application/vnd.github+json"},
+                None,
+                self._connection,  # type: ignore[arg-type]
             )
         except requests.exceptions.RequestException as failure:
-            problem, final = _words(failure)
+            problem, final = words(failure)
         except OSError as failure:  # REQUESTS_CA_BUNDLE names a file that is not there
             problem, final = str(failure), True
         if not problem:
-            return Answer(status, headers, text)
+            return Answer(status, self._connection.headers, text)
         problem = self._redact(problem)
         if final:
-            raise SourceError(f"{self.host} cannot be asked: {problem}; proxies and certificates come from HTTPS_PROXY "
-                              "and REQUESTS_CA_BUNDLE")
+            raise SourceError(
+                f"{self.host} cannot be asked: {problem}; proxies and certificates come from HTTPS_PROXY "
+                "and REQUESTS_CA_BUNDLE"
+            )
         return Answer(0, problem=problem)
 
     def _wait(self, pause: Pause, attempt: int) -> None:
         longest = LONGEST_LIMIT_BACK_OFF if pause.limit else LONGEST_BACK_OFF
         back_off = min(pause.base * 2 ** (attempt - 1), longest) * random.uniform(0.8, 1.2)
-        seconds = back_off if pause.seconds is None else max(pause.seconds, FLOOR_OF_BACK_OFF * back_off)
+        seconds = back_off if pause.seconds is None else max(pause.seconds, SHARE_OF_BACK_OFF * back_off)
         if seconds >= WORTH_A_WORD:
             until = datetime.now(UTC) + timedelta(seconds=seconds)
             hint = "" if self._token or not pause.limit else "; with GITHUB_TOKEN set there are far more"
-            self._notify(self._redact(
-                f"{self.host}: {pause.reason}; waiting {_spoken(seconds)}, until {until:%H:%M:%S} UTC "
-                f"(attempt {attempt + 1} of {pause.attempts}){hint}"
-            ))
+            self._notify(
+                self._redact(
+                    f"{self.host}: {pause.reason}; waiting {_spoken(seconds)}, until {until:%H:%M:%S} UTC "
+                    f"(attempt {attempt + 1} of {pause.attempts}){hint}"
+                )
+            )
         self._sleep(seconds)
 
     def _page(self, data: Any, key: str | None, path: str) -> Page:
-        items = data.get(key) if key and isinstance(data, dict) else data
+        items = data[key] if key and isinstance(data, dict) and key in data else data
         if items is None:
-            items = []
+            return Page()
         if not isinstance(items, list):
             raise SourceError(f"{self.host}{path}: a list was expected, {type(items).__name__} came")
         page = Page(item for item in items if isinstance(item, dict))
@@ -191,7 +198,9 @@ class GitHubClient:
     def _gave_up(self, path: str, pause: Pause, attempts: int) -> str:
         way_out = "try again later; what was fetched is kept"
         if "web page" in pause.reason:
-            way_out = "GitHub Enterprise Server's API lies at https://HOST/api/v3; a proxy's sign-in page looks like this too"
+            way_out = (
+                "GitHub Enterprise Server's API lies at https://HOST/api/v3; a proxy's sign-in page looks like this too"
+            )
         elif not self._answered:
             way_out = "check the address and the network (a proxy is named in HTTPS_PROXY)"
         return f"{self.host}{path}: {pause.reason}, {attempts} times; {way_out}"
@@ -200,79 +209,40 @@ class GitHubClient:
         if not self._token:
             return f"{self.host} wants a token ({answer.message or 'HTTP 401'}); set GITHUB_TOKEN"
         return self._redact(
-            f"GITHUB_TOKEN was refused by {self.host} ({answer.message or 'HTTP 401'}): it is wrong, expired, revoked or of "
-            "another server; make a new one there under Settings, Developer settings, and set GITHUB_TOKEN to it"
+            f"GITHUB_TOKEN was refused by {self.host} ({answer.message or 'HTTP 401'}): it is wrong, expired, revoked "
+            "or of another server; make a new one there under Settings, Developer settings, and set GITHUB_TOKEN to it"
         )
 
     def _unseen(self, name: str, problem: SourceError) -> str:
         if isinstance(problem, RefusedError):
-            return (f"this token may not see the repository {name} ({problem}); it needs access to the repository, and an "
-                    "organisation with single sign-on must have authorised it")
-        if not self._token:
-            return (f"the repository {name} does not exist on {self.host}, or is private; check its name, and set "
-                    "GITHUB_TOKEN to see a private one")
-        return (f"the repository {name} does not exist on {self.host}, or this token may not see it; check its name, that "
-                "GITHUB_TOKEN includes this repository (or the scope repo), and that single sign-on has authorised it")
-
-
-FLOOR_OF_BACK_OFF = 0.1
-
-
-class _Connection:
-    """What PyGithub's requester speaks through: follows moves with their query, and hides odd headers from it.
-
-    PyGithub's own connection follows a 301 without its query, so that each page of a renamed repository's list would
-    be the first; and it takes limit headers for numbers whatever they say.
-    """
-
-    host = ""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
-        self.session = requests.Session()
-        self.session.auth = lambda request: request  # else ~/.netrc would replace the token
-        self._call: tuple[str, str, Any, dict[str, str]] = ("GET", "/", None, {})
-
-    def request(self, verb: str, url: str, body: Any, headers: dict[str, str], stream: bool = False) -> None:
-        """Keep the request; PyGithub asks for its answer next."""
-        self._call = (verb, url, body, headers)
-
-    def getresponse(self) -> _Response:
-        """Send the request kept, follow moves within the server, and return the answer."""
-        verb, path, body, headers = self._call
-        url = self.origin + path
-        for _ in range(REDIRECTS + 1):
-            response = self.session.request(
-                verb, url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
+            return (
+                f"this token may not see the repository {name} ({problem}); it needs access to the repository, and an "
+                "organisation with single sign-on must have authorised it"
             )
-            location = response.headers.get("location")
-            if response.status_code not in REDIRECTED or not location:
-                return _Response(response)
-            target = urljoin(url, location)
-            if _origin(target) != _origin(self.origin):  # the token is for one server
-                raise requests.exceptions.InvalidURL(f"it sends the lab on to {urlsplit(target).hostname}; is the address "
-                                                     "under [github] in lab.toml right?")
-            query = urlsplit(url).query
-            url = target if urlsplit(target).query or not query else f"{target}?{query}"
-        raise requests.exceptions.TooManyRedirects("it sends the lab round in circles")
-
-    def close(self) -> None:
-        """Let go of the sockets."""
-        self.session.close()
+        if not self._token:
+            return (
+                f"the repository {name} does not exist on {self.host}, or is private; check its name, and set "
+                "GITHUB_TOKEN to see a private one"
+            )
+        return (
+            f"the repository {name} does not exist on {self.host}, or this token may not see it; check its name, that "
+            "GITHUB_TOKEN includes this repository (or the scope repo), and that single sign-on has authorised it"
+        )
 
 
-class _Response:
-    def __init__(self, response: requests.Response) -> None:
-        response.encoding = "utf-8"  # JSON is; guessing it from the text costs more than reading it
-        self.status = response.status_code
-        self.headers = {name.lower(): value for name, value in response.headers.items()}
-        self._text = response.text
+def _following(headers: Mapping[str, str], parameters: Mapping[str, Any], page: Page) -> dict[str, Any] | None:
+    """Return the parameters of the next page, None after the last."""
+    link = headers.get("link")
+    if link is not None:
+        found = re.search(r"<([^<>]*)>\s*;[^<]*\brel=\"?next\b", link)
+        return dict(parse_qsl(urlsplit(found.group(1)).query, keep_blank_values=True)) if found else None
+    number, size = int(parameters.get("page", 1)), int(parameters["per_page"])
+    if len(page) != size or (page.total is not None and number * size >= page.total):
+        return None
+    return {**parameters, "page": number + 1}
 
-    def getheaders(self) -> Any:
-        """Return names and values of the headers."""
-        return self.headers.items()
 
-    def read(self) -> str:
-        """Return the body."""
-        return self._text
+def _spoken(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"

@@ -37,6 +37,7 @@ FROM_OWNER = re.compile(r"(?<=\bfrom )([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))(?=[/:
 PSEUDONYM = re.compile(rf"person-[0-9a-f]{{{HASH_CHARACTERS}}}")
 BOT_LOGIN = re.compile(r"[\w.-]+\[bot\]")
 
+
 def login_of(email: str | None) -> str | None:
     """Return the login in a GitHub no-reply address (``123+login@users.noreply.github.com``), else None."""
     found = NOREPLY.fullmatch(email.strip()) if email else None

@@ -103,6 +103,17 @@ def derive(writer: Store, settings: Settings, as_of: datetime) -> list[str]:
     return warnings
 
 
+def relink(store: Store, settings: Settings) -> list[str]:
+    """Link the stored facts anew (after a correction or a changed rule) and name the snapshot; return the warnings."""
+    if store.as_of is None:
+        return []
+    writer = Store(store.path, latest=True)
+    with writer.lock():
+        warnings = derive(writer, settings, store.as_of)
+    store.refresh()
+    return warnings
+
+
 def chosen(settings: Settings, service: str | None) -> list[Service]:
     """Return the services of `settings`, or the one called `service`; UserError when there is none."""
     found = [one for one in settings.service if service in (None, one.name)]

@@ -180,7 +180,7 @@ def is_clear(row: Mapping[str, Any]) -> bool:
 
 
 def change(row: Mapping[str, Any]) -> str:
-    """Return the change since the window before in words: "0.8 days faster", "no clear change", "too few to compare"."""
+    """Return the change since the window before in words: "0.8 days faster", "no clear change"."""
     now, before = row.get("value"), row.get("previous")
     if missing(now) or missing(before):
         return "nothing to compare with"

@@ -20,8 +20,9 @@ STAGES = [
     {"store"},
     {"github_api"},
     {"sources", "delivery", "metrics", "charts", "actions"},
-    {"sync"},
-    {"panels", "reports", "practice"},
+    {"sync", "progress"},
+    {"panels", "reports", "practice", "proposal", "exchange", "doctor", "answers"},
+    {"start"},
     {"cli"},
 ]
 RANK = {name: rank for rank, stage in enumerate(STAGES) for name in stage}

@@ -6,7 +6,7 @@ Shas may be shortened to seven characters; a shortened one that fits two commits
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -84,9 +84,7 @@ class History:
 
     def latest(self, since: datetime, until: datetime) -> str | None:
         """Return the id of the latest deployment that finished from `since` to `until`, both included."""
-        place = bisect_left(self.finished, until)
-        while place < len(self.finished) and self.finished[place] == until:
-            place += 1
+        place = bisect_right(self.finished, until)
         if place and self.finished[place - 1] >= since:
             return str(self.ordered[place - 1]["id"])
         return None
@@ -130,6 +128,6 @@ def by_run(names: Iterable[tuple[str, Iterable[str]]], places: Mapping[str, int]
     for id, called in names:
         for name in called:
             old = found.get(name)
-            if old is None or (places.get(id, -1), id) > (places.get(old, -1), old):
+            if old is None or (places.get(id, -1), len(id), id) > (places.get(old, -1), len(old), old):
                 found[name] = id
     return found

@@ -1,0 +1,78 @@
+"""What is wrong and what to do: token, limits, each rule's hits and near misses, and which metrics can be computed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from devops_lab import delivery, metrics
+from devops_lab.config import Settings
+from devops_lab.errors import AccessError, SourceError
+from devops_lab.store import Store
+from devops_lab.sync import client_of
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: whether it is well, what was seen, and the way out where it is not."""
+
+    well: bool
+    what: str
+    way_out: str = ""
+
+
+def findings(store: Store, settings: Settings) -> Iterator[Finding]:
+    """Yield what was looked at, one `Finding` at a time, the outside first; nothing is written anywhere."""
+    yield Finding(True, f"{settings.path}: {len(settings.service)} services")
+    yield from _github(settings)
+    if store.snapshot_name is None:
+        yield Finding(False, f"{store.path} holds no complete sync", "`devops-lab sync` fills it")
+        return
+    yield Finding(True, f"{store.path}: last complete sync {store.as_of:%Y-%m-%d %H:%M} UTC")
+    for service in settings.service:
+        for hit in delivery.hits(store, service):
+            near = f"nearest: {', '.join(hit.nearest)}" if hit.nearest else "nothing comes near it"
+            way_out = "" if hit.matched else f"{near}; mend the rule in {settings.path.name}"
+            yield Finding(hit.matched > 0, f"{service.name}: {hit.rule}: {hit.matched} of {hit.seen}", way_out)
+    yield from _ledger(store)
+    yield from _metrics(store)
+
+
+def _github(settings: Settings) -> Iterator[Finding]:
+    repositories = sorted({one.repository for one in settings.service if "/" in one.repository})
+    if not repositories:
+        yield Finding(True, "no service needs GitHub")
+        return
+    if not os.environ.get("GITHUB_TOKEN"):
+        yield Finding(False, "GITHUB_TOKEN is not set", "without a token GitHub answers 60 questions an hour; set one")
+    client = client_of(settings)
+    for repository in repositories:
+        try:
+            client.repository(repository)
+        except (AccessError, SourceError) as problem:
+            yield Finding(False, repository, str(problem))
+        else:
+            yield Finding(True, f"{repository} can be read")
+    limit = client.limit()
+    if limit is not None:
+        yield Finding(limit.remaining > 0, f"GitHub: {limit.remaining} of {limit.limit} requests left this hour")
+
+
+def _ledger(store: Store) -> Iterator[Finding]:
+    gaps = store.rows(
+        "select repository, table_name, sum(coalesce(missing, 0)) as missing, max(refused) as refused from sync_ledger "
+        "group by repository, table_name having sum(coalesce(missing, 0)) > 0 or max(refused) is not null order by 1, 2"
+    )
+    for gap in gaps:
+        said = gap["refused"] or f"{int(gap['missing'])} that the server no longer has"
+        way_out = "give the token the permission" if gap["refused"] else "nothing brings them back; numbers say so"
+        yield Finding(False, f"{gap['repository']} {gap['table_name']}: {said}", way_out)
+
+
+def _metrics(store: Store) -> Iterator[Finding]:
+    for metric in metrics.catalogue():
+        frame = metric.observations(store)
+        counted = int(frame["excluded"].isna().sum()) if len(frame) else 0
+        reason = str(frame.attrs.get("reason", "")) or "every row is left out; `devops-lab receipt` says why"
+        yield Finding(counted > 0, f"{metric.name}: {counted} observations", "" if counted else reason)
