@@ -34,7 +34,9 @@ index = urllib.request.Request("https://pypi.org/simple/uv/", headers={"Accept":
 files = json.load(urllib.request.urlopen(index))["files"]
 system = {"Linux": "manylinux", "Darwin": "macosx"}[platform.system()]
 machine = {"AMD64": "x86_64", "arm64": "arm64" if system == "macosx" else "aarch64"}.get(platform.machine(), platform.machine())
-file = [f for f in files if f["filename"].endswith(".whl") and system in f["filename"] and machine in f["filename"]][-1]
+wheels = [f for f in files if f["filename"].endswith(".whl") and system in f["filename"] and machine in f["filename"]]
+stable = [f for f in wheels if f["filename"].split("-")[1].replace(".", "").isdigit()]
+file = max(stable, key=lambda f: [int(part) for part in f["filename"].split("-")[1].split(".")])
 wheel = urllib.request.urlopen(file["url"]).read()
 assert hashlib.sha256(wheel).hexdigest() == file["hashes"]["sha256"], "the wheel of uv is not what PyPI says it is"
 archive = zipfile.ZipFile(io.BytesIO(wheel))

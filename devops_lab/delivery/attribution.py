@@ -178,13 +178,13 @@ class Court:
         return found if found and self.history.earlier(found, remedy.deployment_id) else None
 
 
-def originals(incidents: Iterable[Row]) -> dict[str, str]:
+def originals(incidents: Sequence[Row]) -> dict[str, str]:
     """Return duplicate's id → the id of the incident it repeats, where both are known (chains lead to their end)."""
     repeats = {row["id"]: row["duplicate_of"] for row in incidents if row.get("duplicate_of")}
-    known = {row["id"] for row in incidents} if not isinstance(incidents, dict) else set()
-    found = {}
-    for id in repeats:
-        seen, original = {id}, repeats[id]
+    known = {row["id"] for row in incidents}
+    found: dict[str, str] = {}
+    for id, original in repeats.items():
+        seen = {id}
         while original in repeats and original not in seen:
             seen.add(original)
             original = repeats[original]

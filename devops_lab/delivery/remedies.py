@@ -195,7 +195,8 @@ class Finder:
             ordered = tuple(sorted(mends, key=self.history.place.__getitem__))
             return _with(remedy, kind="revert", mends=ordered, before_records=not mends)
         if unknown:
-            return _with(remedy, kind="revert", excluded=remedy.excluded or TARGET_UNKNOWN)
+            excluded = remedy.excluded or (None if remedy.closes else TARGET_UNKNOWN)
+            return _with(remedy, kind="revert", excluded=excluded)
         return remedy if remedy.closes else None
 
     def _is_undoing(self, change: str) -> bool:
