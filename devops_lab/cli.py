@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,11 +113,11 @@ def sync(config: str, service: str | None, since: str | None) -> int:
 
 
 def _sync(store: Store, settings: Settings, service: str | None = None, since: str | None = None) -> int:
-    from devops_lab.metrics.periods import instant
-    from devops_lab.progress import bars
+    from devops_lab.sync import start_of
     from devops_lab.sync import sync as run
+    from devops_lab.terminal import bars
 
-    start = None if since is None else instant(since, settings.lab.timezone)
+    start = None if since is None else start_of(since, settings.lab.timezone)
     with bars() as progress:
         outcomes = run(store, settings, service, start, say=_say, progress=progress)
     for outcome in outcomes:
@@ -172,12 +171,12 @@ def export(folder: str, form: str, config: str) -> None:
 def metrics(names: tuple[str, ...], every: str | None, by: str | None, parameters: tuple[str, ...], service: str | None,
             last: str | None, since: str | None, until: str | None, as_of: str | None, form: str, config: str) -> None:
     """Compute metrics: the five DORA metrics, or those named."""
-    from devops_lab.answers import ask, printed
+    from devops_lab.terminal import ask, printed
 
     store, settings = _open(config)
     frame = ask(store, settings, names, every=every, by=by, service=service, last=last, since=since, until=until,
-                as_of=as_of, **pairs(parameters))
-    click.echo(printed(frame, form))
+                as_of=as_of, parameters=pairs(parameters))
+    click.echo(printed(frame, form, settings.lab.timezone))
 
 
 @cli.command()
@@ -190,11 +189,13 @@ def metrics(names: tuple[str, ...], every: str | None, by: str | None, parameter
 def receipt(name: str, parameters: tuple[str, ...], service: str | None, last: str | None, since: str | None,
             until: str | None, as_of: str | None, form: str, config: str) -> None:
     """Show the evidence behind one number: the rows in it, the rows left out and why."""
-    from devops_lab.answers import evidence, receipt_text
+    from devops_lab.metrics import find
+    from devops_lab.metrics.receipt import receipt as evidence
+    from devops_lab.terminal import receipt_text, window_of
 
     store, settings = _open(config)
-    found = evidence(store, settings, name, service=service, last=last, since=since, until=until, as_of=as_of,
-                     **pairs(parameters))
+    asked = window_of(settings, {"service": service, "last": last, "since": since, "until": until, "as_of": as_of})
+    found = evidence(find(name, settings.folder / "metrics"), store, **asked, **pairs(parameters))
     click.echo(json.dumps(found, indent=1, ensure_ascii=False) if form == "json" else receipt_text(found))
 
 
@@ -264,21 +265,21 @@ def _correct(kind: str, id: str, service: str, reason: str, by: str | None, conf
 
     from devops_lab.delivery import corrections
     from devops_lab.metrics.periods import instant
-    from devops_lab.sync import relink
+    from devops_lab.sync import chosen, relink
 
     store, settings = _open(config)
+    chosen(settings, service)
     said = {key: value for key, value in values.items() if value is not None}
     for key in ("started_at", "resolved_at"):
         if key in said:
-            said[key] = instant(said[key], settings.lab.timezone)
+            said[key] = instant(said[key], settings.lab.timezone, key)
     if not said:
         raise UserError(f"say what is to be corrected: one of --{', --'.join(sorted(values)).replace('_', '-')}")
-    made_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    corrections.add(settings.folder / corrections.FILE, kind=kind, id=id, service=service, by=by or getpass.getuser(),
-                    made_at=made_at, reason=reason, **said)
+    path = settings.folder / corrections.FILE_NAME
+    corrections.add(path, kind, service, id, by=by or getpass.getuser(), reason=reason, **said)
     for warning in relink(store, settings):
         _say(warning)
-    _say(f"{settings.folder / corrections.FILE} says so now; `devops-lab correct undo` takes it back")
+    _say(f"{path} says so now; `devops-lab correct undo` takes it back")
 
 
 @correct.command("list")
@@ -287,22 +288,31 @@ def correct_list(config: str) -> None:
     """List the corrections, the latest last."""
     from devops_lab.delivery import corrections
 
-    for number, one in enumerate(corrections.load(_open(config)[1].folder / corrections.FILE), 1):
-        click.echo(f"{number}  {one}")
+    for one in corrections.load(_open(config)[1].folder / corrections.FILE_NAME):
+        said = ", ".join(f"{key} = {value}" for key, value in one.values.items())
+        click.echo(f"{one.made_at:%Y-%m-%d %H:%M}  {one.kind} {one.service} {one.id}: {said}  ({one.by}: {one.reason})")
 
 
 @correct.command("undo")
-@click.argument("number", type=int, required=False)
+@click.argument("kind", type=click.Choice(["incident", "deployment"]), required=False)
+@click.argument("id", required=False)
+@click.option("--service")
 @CONFIG
-def correct_undo(number: int | None, config: str) -> None:
-    """Take back a correction: the latest, or the one `correct list` shows as NUMBER."""
+def correct_undo(kind: str | None, id: str | None, service: str | None, config: str) -> None:
+    """Take back a correction: the latest of all, or the latest of the incident or deployment called ID."""
     from devops_lab.delivery import corrections
     from devops_lab.sync import relink
 
     store, settings = _open(config)
-    taken = corrections.undo(settings.folder / corrections.FILE, number)
+    path = settings.folder / corrections.FILE_NAME
+    if kind is None or id is None:
+        made = corrections.load(path)
+        if not made:
+            raise UserError(f"{path} holds no correction")
+        kind, id, service = made[-1].kind, made[-1].id, made[-1].service
+    taken = corrections.undo(path, kind, id, service)
     relink(store, settings)
-    _say(f"taken back: {taken}")
+    _say(f"taken back: {taken.kind} {taken.service} {taken.id} ({taken.by}: {taken.reason})")
 
 
 def pairs(texts: tuple[str, ...]) -> dict[str, str]:

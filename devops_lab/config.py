@@ -77,7 +77,6 @@ class Merges(_Section):
 
     kind: Literal["merges"] = Field(alias="from")
     branches: Patterns = []
-    rollbacks: bool = True
 
 
 class File(_Section):

@@ -15,7 +15,8 @@ import pyarrow.parquet as parquet
 
 from devops_lab.config import Settings
 from devops_lab.errors import QuestionError, UserError
-from devops_lab.sources.files import defused, read_rows
+from devops_lab.rows import defused
+from devops_lab.sources.files import read_rows
 from devops_lab.store import Store, Written
 from devops_lab.sync import derive, people_of
 from devops_lab.tables import TABLES

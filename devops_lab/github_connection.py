@@ -87,13 +87,14 @@ class Connection:
             if response.status_code not in REDIRECTED or not location:
                 return Response(response)
             target = urljoin(url, location)
+            there = urlsplit(target)
             if _origin(target) != _origin(self.origin):  # the token is for one server
                 raise SourceError(
-                    f"{self.origin} sends the lab on to {urlsplit(target).scheme}://{urlsplit(target).hostname}; correct "
-                    "the url under [github] in lab.toml"
+                    f"{self.origin} sends the lab on to {there.scheme}://{there.hostname}; correct the "
+                    "url under [github] in lab.toml"
                 )
             query = urlsplit(url).query
-            url = target if urlsplit(target).query or not query else f"{target}?{query}"
+            url = target if there.query or not query else f"{target}?{query}"
         raise SourceError(f"{self.origin} sends the lab round in circles at {urlsplit(url).path}")
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 from devops_lab.errors import RowError
 from devops_lab.tables import Column, Table
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 ARROW_TYPES = {
     "text": pa.string(),
     "integer": pa.int64(),
@@ -62,6 +64,16 @@ def checked(table: Table, rows: Iterable[Mapping[str, Any]], now: datetime, sour
     if table.month:
         arrays.append(_months([row.get(table.month) for row in kept]))
     return pa.Table.from_arrays(arrays, schema=schema(table))
+
+
+def defused(text: str) -> str:
+    """Return text for a CSV cell; one that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def restored(text: str) -> str:
+    """Return the text that `defused` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def _array(column: Column, values: Sequence[Any]) -> pa.Array | None:

@@ -236,6 +236,18 @@ class Store:
         )
         return True
 
+    def remove(self, name: str, keys: Iterable[Mapping[str, Any]]) -> int:
+        """Take rows out of a table by their keys: things that were deleted where they came from; return how many."""
+        table, delta = _table(name), self._delta(name)
+        wanted = [{column: row[column] for column in table.key} for row in keys]
+        if not wanted or delta is None:
+            return 0
+        types = {column: ARROW_TYPES[table.column(column).type] for column in table.key}
+        gone = pa.Table.from_pylist(wanted, schema=pa.schema(list(types.items())))
+        same = " and ".join(f't."{column}" = s."{column}"' for column in table.key)
+        merge = delta.merge(gone, same, source_alias="s", target_alias="t").when_matched_delete()
+        return int(merge.execute()["num_target_rows_deleted"])
+
     def _create(self, table: Table, given: pa.Table) -> None:
         write_deltalake(
             self._uri(table.name), given, partition_by=["month"] if table.month else None, description=table.text

@@ -17,15 +17,18 @@ from typing import Any, Protocol
 
 from devops_lab import delivery
 from devops_lab.config import Service, Settings
-from devops_lab.errors import AccessError, LabError, SourceError, UserError
+from devops_lab.errors import LabError, SourceError, UserError
 from devops_lab.github_api import GitHubClient
+from devops_lab.metrics import periods
 from devops_lab.privacy import People, load_key
 from devops_lab.sources.files import Files
 from devops_lab.sources.git import Git
 from devops_lab.sources.github import GitHub
 from devops_lab.store import Store, Written
+from devops_lab.tables import TABLES
 
 FIRST_DAYS = 90
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC throughout
 GIT_TABLES = {"repositories", "commits", "commit_files", "tags", "branches"}
 Say = Callable[[str], None]
 Progress = Callable[[str, int], None]
@@ -157,16 +160,30 @@ def _sources(
                 yield one.name, Files(settings.folder, one.name, table, rule.path, rule.columns)
 
 
-def known_in(writer: Store, repository: str) -> Callable[..., dict[Any, Any]]:
-    """Return the question a source asks to skip what is stored: key columns → the content of `column`."""
+def known_in(writer: Store, repository: str) -> Callable[[str, tuple[str, ...]], dict[tuple[Any, ...], tuple[Any, ...]]]:
+    """Return the question by which a source skips what is stored.
 
-    def known(table: str, key: tuple[str, ...], column: str = "updated_at") -> dict[Any, Any]:
-        names = ", ".join(f'"{name}"' for name in (*key, column))
+    ``known(table, columns)`` answers {key without the repository: values of the columns} of this repository's rows.
+    """
+
+    def known(table: str, columns: tuple[str, ...]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        key = [name for name in TABLES[table].key if name != "repository"]
+        names = ", ".join(f'"{name}"' for name in dict.fromkeys((*key, *columns)))
         found = writer.arrow(f'select {names} from "{table}" where repository = $repository', repository=repository)  # noqa: S608
-        *keys, values = (found[name].to_pylist() for name in (*key, column))
-        return dict(zip(keys[0] if len(keys) == 1 else zip(*keys, strict=True), values, strict=True))
+        keys = zip(*(found[name].to_pylist() for name in key), strict=True)
+        values = zip(*(found[name].to_pylist() for name in columns), strict=True) if columns else [()] * found.num_rows
+        return dict(zip(keys, values, strict=True))
 
     return known
+
+
+def start_of(text: str, timezone: str = "UTC") -> datetime:
+    """Return the instant that ``--since`` means: a date, a length of time before now ("90d"), or "all"."""
+    if text.strip().lower() == "all":
+        return EPOCH
+    if text.strip()[:4].isdigit() and "-" in text:
+        return periods.instant(text, timezone, "since")
+    return periods.before(_now(), text, timezone)
 
 
 def _pull(
@@ -179,7 +196,8 @@ def _pull(
     progress: Progress | None,
 ) -> Outcome:
     outcome = Outcome(repository, source.name)
-    start = since or _last(writer, repository, source.name) or until - timedelta(days=FIRST_DAYS)
+    wanted: frozenset[str] | None = getattr(source, "tables", None)
+    start = since or _last(writer, repository, source.name, wanted) or until - timedelta(days=FIRST_DAYS)
     try:
         for table, rows in source.pull(start, until):
             if table == "sync_ledger":
@@ -190,19 +208,28 @@ def _pull(
             outcome.tables[table] = outcome.tables.get(table, Written()) + written
             if progress is not None:
                 progress(f"{repository} {source.name} {table}", len(rows))
-    except (AccessError, SourceError, UserError) as problem:
+        for table, keys in getattr(source, "gone", {}).items():
+            writer.remove(table, keys)
+    except (SourceError, UserError) as problem:
         outcome.problem = problem
     return outcome
 
 
-def _last(writer: Store, repository: str, source: str) -> datetime | None:
-    """Return the earliest end of the tables' last windows: from where a sync must go on; None when none was complete."""
-    return writer.rows(
-        "select min(until) as until from (select max(window_end) as until from sync_ledger "
-        "where repository = $repository and source = $source and refused is null group by table_name)",
+def _last(writer: Store, repository: str, source: str, wanted: frozenset[str] | None) -> datetime | None:
+    """Return from when on a sync must go on: the earliest end of the wanted tables' last windows.
+
+    None when one of them was never asked for, or refused: it is taken from the start.
+    """
+    ends = writer.rows(
+        "select table_name, max(window_end) as until from sync_ledger "
+        "where repository = $repository and source = $source and refused is null group by table_name",
         repository=repository,
         source=source,
-    )[0]["until"]
+    )
+    known = {row["table_name"]: row["until"] for row in ends}
+    if not known or (wanted is not None and not wanted <= known.keys()):
+        return None
+    return min(until for table, until in known.items() if wanted is None or table in wanted)
 
 
 def _now() -> datetime:

@@ -18,17 +18,17 @@ STAGES = [
     {"engines"},
     {"privacy", "rows"},
     {"store"},
-    {"github_api"},
+    {"github_connection", "github_answers", "github_api"},
     {"sources", "delivery", "metrics", "charts", "actions"},
-    {"sync", "progress"},
-    {"panels", "reports", "practice", "proposal", "exchange", "doctor", "answers"},
+    {"sync"},
+    {"panels", "reports", "practice", "proposal", "exchange", "doctor", "terminal"},
     {"start"},
     {"cli"},
 ]
 RANK = {name: rank for rank, stage in enumerate(STAGES) for name in stage}
 BRACES = {"sources", "delivery", "metrics", "charts", "actions", "panels", "reports", "practice"}
 ROOMS = {
-    "github": {"github_api"},
+    "github": {"github_api", "github_connection", "github_answers"},
     "deltalake": {"store"},
     "duckdb": {"engines"},
     "sqlglot": {"engines"},

@@ -9,7 +9,9 @@ Text from outside (titles, references) is escaped and cut before it meets plotly
 """
 
 from devops_lab.charts.distributions import distribution
+from devops_lab.charts.figures import TOP, script
+from devops_lab.charts.style import COLOURS
 from devops_lab.charts.timelines import deployment_timeline
 from devops_lab.charts.trends import trend
 
-__all__ = ["deployment_timeline", "distribution", "trend"]
+__all__ = ["COLOURS", "TOP", "deployment_timeline", "distribution", "script", "trend"]

@@ -1,8 +1,8 @@
 """How every chart looks: colours, fonts, grid, and the axes people read durations on.  Plain data, no plotly.
 
 Colours are from Okabe and Ito's set, which colour-blind readers can tell apart.  Text and grid are greys that can be
-read on white and on black, so one figure serves a light and a dark notebook; the report exchanges each colour of
-`LIGHT` for its twin in `DARK` when the reader's system is dark.
+read on white and on black, so one figure serves a light and a dark notebook; a page exchanges each colour for one of
+its two twins in `COLOURS`, as the reader's system is light or dark.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ BAND = "rgba(0,114,178,0.16)"
 UNKNOWN = "rgba(128,136,148,0.12)"
 GROUPS = (ACCENT, "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8F8A00", CONTEXT)
 
-LIGHT = {"ink": INK, "accent": ACCENT, "context": CONTEXT, "failure": FAILURE, "unplanned": UNPLANNED, "band": BAND}
-DARK = {
-    "ink": "#A9B1BC",
-    "accent": "#56B4E9",
-    "context": "#7C8592",
-    "failure": "#F28A3C",
-    "unplanned": "#E6B04A",
-    "band": "rgba(86,180,233,0.20)",
+COLOURS = {  # a figure's colour → what a page shows instead on white, and on black
+    INK: ("#4B5563", "#AEB6C1"),
+    ACCENT: (ACCENT, "#56B4E9"),
+    CONTEXT: ("#808893", "#828B97"),
+    FAILURE: (FAILURE, "#F28A3C"),
+    UNPLANNED: (UNPLANNED, "#E6B04A"),
+    GRID: ("rgba(128,136,148,0.22)", "rgba(150,160,175,0.20)"),
+    BAND: (BAND, "rgba(86,180,233,0.20)"),
 }
-PRINT_INK = "#4B5563"
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 TITLE_WIDTH = 78  # characters of a title before it wraps in a notebook; a report wraps by itself

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,141 +14,126 @@ from devops_lab import words
 from devops_lab.charts import style
 from devops_lab.charts.figures import MANY, finish, nothing, shift
 
+UNSUCCESSFUL, UNATTRIBUTED = "unsuccessful", "unattributed"  # reasons the metrics give
+NAME = 60  # characters of a name from outside
 _ROW = 39  # pixels per row
 _ROWS = 8  # rows of recoveries; more of them share the last
 
 
-def deployment_timeline(
-    deployments: pd.DataFrame, failures: pd.DataFrame, *, as_of: datetime | None = None, timezone: str = "UTC"
-) -> go.Figure:
+def deployment_timeline(deployments: pd.DataFrame, failures: pd.DataFrame, *, timezone: str = "UTC") -> go.Figure:
     """Draw deployments on a time axis, and below them each failed one with a bar until it recovered.
 
-    `deployments` and `failures` are rows of the stored tables; excluded ones are not drawn.  Success is a blue tick,
-    unplanned an amber diamond, failed a red cross with its bar (open end: an arrow at `as_of`), a rollout that did not
-    get to production a hollow triangle.  A failure that nothing is attributed to is a grey cross.
+    `deployments` are the rows of ``metrics.deployment_rework_rate.observations``, `failures` those of
+    ``metrics.failed_deployment_recovery_time.observations``: the same rows as behind the numbers.  Success is a blue
+    tick, unplanned an amber diamond, failed a red cross with its bar (not recovered: an arrow where knowledge ends), a
+    rollout that did not get to production a hollow triangle, a failure attributed to no deployment a grey cross.
     """
-    rollouts = deployments[deployments["excluded"].isna() & deployments["finished_at"].notna()].sort_values(
-        "finished_at"
-    )
-    counted = failures[failures["excluded"].isna()]
-    if rollouts.empty:
-        return nothing("deployments", "No deployment finished in this window.")
-    good = rollouts[rollouts["result"] == "success"]
-    recoveries = _recoveries(good, counted, as_of)
-    failed = good[good["id"].isin(recoveries["id"])] if len(recoveries) else good.iloc[:0]
-    plain = good[~good["id"].isin(failed["id"])]
-    unplanned = plain["unplanned"].fillna(False).astype(bool)
+    good = deployments[deployments["excluded"].isna()].sort_values("occurred_at", kind="stable")
+    bad = deployments[deployments["excluded"] == UNSUCCESSFUL]
+    recoveries = failures[failures["excluded"].isna()].sort_values("started_at", kind="stable")
+    loose = failures[failures["excluded"] == UNATTRIBUTED]
+    if good.empty and bad.empty:
+        return nothing("deployments", str(deployments.attrs.get("reason", "No deployment finished in this window.")))
+    failed = good[_pairs(good).isin(_pairs(recoveries))]
+    plain = good.drop(failed.index)
+    unplanned = plain["value"].gt(0)
     figure = go.Figure()
     _marks(figure, plain[~unplanned], 0, timezone, "line-ns", style.ACCENT, "deployed")
     _marks(figure, plain[unplanned], 0, timezone, "diamond", style.UNPLANNED, "deployed, unplanned")
     _marks(figure, failed, 0, timezone, "x", style.FAILURE, "deployed, failed")
-    rows = _recovery_bars(figure, recoveries, timezone, as_of)
-    bad = rollouts[rollouts["result"] == "failure"]
-    _marks(figure, bad, 1, timezone, "triangle-down-open", style.CONTEXT, "did not reach production")
-    loose = counted[counted["deployment_id"].isna() & counted["started_at"].notna()]
-    _marks(
-        figure,
-        loose.rename(columns={"started_at": "finished_at"}),
-        -rows - 1,
-        timezone,
-        "x-open",
-        style.CONTEXT,
-        "attributed to nothing",
-    )
-    labels = [(1, "did not get to production", len(bad)), (0, "deployments", 1), (-1, "failed, until recovered", rows)]
-    labels.append((-rows - 1, "failures attributed to no deployment", len(loose)))
-    for place, text, count in labels:
+    rows = _recovery_bars(figure, recoveries, timezone)
+    _marks(figure, bad, 1, timezone, "triangle-down-open", style.CONTEXT, "did not get to production")
+    _marks(figure, loose, -rows - 1, timezone, "x-open", style.CONTEXT, "attributed to no deployment")
+    lanes: list[tuple[float, str, int]] = [
+        (1, "did not get to production", len(bad)),
+        (0, _key(plain, unplanned, failed), len(good)),
+        (-1, "failed → recovered", rows),
+        (-rows - 1, "failures attributed to no deployment", len(loose)),
+    ]
+    for place, text, count in lanes:
         if count:
-            figure.add_annotation(
-                x=0,
-                xref="paper",
-                y=place + 0.3,
-                yanchor="bottom",
-                xanchor="left",
-                text=text,
-                showarrow=False,
-                font_size=12,
-            )
-    top, bottom = 1.2 + bool(len(bad)), -0.6 - rows - bool(len(loose))
+            _lane(figure, place, text)
+    top, bottom = 0.9 + bool(len(bad)), -0.5 - rows - bool(len(loose))
     figure.update_yaxes(visible=False, range=[bottom, top], rangemode="normal")
-    start, end = shift(rollouts["finished_at"].min(), timezone), shift(_end(rollouts, recoveries, as_of), timezone)
+    shown = pd.concat([good["occurred_at"], bad["occurred_at"], recoveries["ended_at"], loose["occurred_at"]])
+    start, end = shift(shown.min(), timezone), shift(shown.max(), timezone)
     edge = (end - start) * 0.02 + timedelta(hours=6)
     figure.update_xaxes(type="date", showgrid=True, range=[start - edge, end + edge])
     title, subtitle = _timeline_words(good, failed, recoveries, len(bad))
-    return finish(figure, title, subtitle, "", height=110 + int((top - bottom) * _ROW))
+    return finish(figure, title, subtitle, "", height=40 + int((top - bottom) * _ROW))
+
+
+def _pairs(rows: pd.DataFrame) -> pd.Series:
+    return rows["service"].astype(str) + " " + rows["id"].astype(str)
+
+
+def _key(plain: pd.DataFrame, unplanned: pd.Series, failed: pd.DataFrame) -> str:
+    """Return the words above the deployments' row: which mark is what, naming only marks that are there."""
+    said = ["deployments"]
+    said += [f'<span style="color:{style.ACCENT}">❘ planned</span>'] if (~unplanned).any() and unplanned.any() else []
+    said += [f'<span style="color:{style.UNPLANNED}">◆ unplanned</span>'] if unplanned.any() else []
+    said += [f'<span style="color:{style.FAILURE}">✖ failed</span>'] if len(failed) else []
+    return "  ".join(said)
+
+
+def _lane(figure: go.Figure, place: float, text: str) -> None:
+    figure.add_annotation(
+        x=0,
+        xref="paper",
+        y=place + 0.22,
+        yanchor="bottom",
+        xanchor="left",
+        text=text,
+        showarrow=False,
+        font_size=12,
+    )
 
 
 def _name_of(row: Any) -> str:
-    """Return what a rollout or a failure is called, cut and escaped: its ref or title, else its id."""
-    for key in ("ref", "title", "id", "failure_id"):
-        text = row.get(key)
-        if not words.missing(text) and text:
-            text = str(text)
-            return html.escape(text if len(text) <= 60 else text[:59] + "…")
-    return "?"
+    """Return what a rollout or a failure is called, cut and escaped: its title, else its id."""
+    text = row.get("title")
+    text = str(row["id"] if words.missing(text) or not text else text)
+    return html.escape(text if len(text) <= NAME else text[: NAME - 1] + "…")
 
 
 def _timeline_words(good: pd.DataFrame, failed: pd.DataFrame, recoveries: pd.DataFrame, bad: int) -> tuple[str, str]:
     total = words.plural(len(good), "deployment")
-    subtitle = "Successful deployments to production by the time they finished"
+    subtitle = "Deployments to production by the time they finished"
     if bad:
         subtitle += f" · {words.plural(bad, 'rollout')} did not get there"
     if not len(failed):
-        return f"No failure is attributed to any of {total}" if len(
-            good
-        ) != 1 else "The one deployment has no failure", subtitle
+        title = f"No failure is attributed to any of {total}" if len(good) > 1 else f"{total}, no failure attributed"
+        return title, subtitle
     title = f"{words.whole(len(failed))} of {total} failed"
-    still = int(recoveries["open"].sum())
-    ended = recoveries[~recoveries["open"]]
+    ended = recoveries[~recoveries["censored"]]
     if len(ended):
-        longest = ended.loc[(ended["until"] - ended["since"]).idxmax()]
-        title += (
-            f"; the longest took {words.hours((longest['until'] - longest['since']).total_seconds() / 3600)} to recover"
-        )
-    if still:
-        title += f"; {words.whole(still)} still {'has' if still == 1 else 'have'} not recovered"
+        title += f"; the longest took {words.hours(float(ended['value'].max()))} to recover"
+    if still := len(recoveries) - len(ended):
+        title += f"; {words.whole(still)} {'has' if still == 1 else 'have'} not recovered"
     return title, subtitle + " · bars: until the last of their failures recovered"
 
 
-def _recoveries(good: pd.DataFrame, failures: pd.DataFrame, as_of: datetime | None) -> pd.DataFrame:
-    """Return one row per failed deployment: id, name, since, until, open (one failure has not recovered)."""
-    columns = ["id", "name", "since", "until", "open", "count"]
-    joined = failures[failures["deployment_id"].notna()].merge(
-        good[["service", "id", "finished_at", "ref"]].rename(columns={"id": "deployment_id"}),
-        on=["service", "deployment_id"],
-    )
-    rows = []
-    for (_, identity), group in joined.groupby(["service", "deployment_id"], sort=False):
-        since = group["finished_at"].iloc[0]
-        is_open = bool(group["recovered_at"].isna().any())
-        until = (as_of or since) if is_open else group["recovered_at"].max()
-        name = _name_of({"ref": group["ref"].iloc[0], "id": identity})
-        rows.append((identity, name, since, max(until, since), is_open, len(group)))
-    return pd.DataFrame(rows, columns=columns).sort_values("since", kind="stable")
-
-
-def _recovery_bars(figure: go.Figure, recoveries: pd.DataFrame, timezone: str, as_of: datetime | None) -> int:
+def _recovery_bars(figure: go.Figure, recoveries: pd.DataFrame, timezone: str) -> int:
     """Draw recoveries in as few rows as keep them apart; return how many rows there are."""
     free: list[Any] = []
     for row in recoveries.to_dict("records"):
-        place = next((index for index, end in enumerate(free) if end <= row["since"]), len(free))
+        since, until, is_open = row["started_at"], row["ended_at"], row["censored"]
+        place = next((index for index, end in enumerate(free) if end <= since), len(free))
         if place == len(free) and place < _ROWS:
-            free.append(row["until"])
+            free.append(until)
         place = min(place, _ROWS - 1)
-        free[place] = max(free[place], row["until"])
-        ends = [shift(row["since"], timezone), shift(row["until"], timezone)]
-        took = words.hours((row["until"] - row["since"]).total_seconds() / 3600)
-        state = f"not recovered after {took}" if row["open"] else f"recovered after {took}"
-        said = f"<b>{row['name']}</b><br>{state}<br>{words.plural(row['count'], 'failure')}"
+        free[place] = max(free[place], until)
+        took = words.hours(float(row["value"]))
+        said = f"<b>{_name_of(row)}</b><br>{'not recovered' if is_open else 'recovered'} after {took}"
         figure.add_trace(
             go.Scatter(
-                x=ends,
+                x=[shift(since, timezone), shift(until, timezone)],
                 y=[-1 - place] * 2,
                 mode="lines+markers",
                 line={"color": style.FAILURE, "width": 4},
                 marker={
-                    "symbol": ["x", "triangle-right" if row["open"] else "circle"],
-                    "size": [9, 11 if row["open"] else 8],
+                    "symbol": ["x", "triangle-right" if is_open else "circle"],
+                    "size": [9, 11 if is_open else 8],
                     "color": style.FAILURE,
                 },
                 text=[said, said],
@@ -161,14 +146,14 @@ def _recovery_bars(figure: go.Figure, recoveries: pd.DataFrame, timezone: str, a
 def _marks(
     figure: go.Figure, rows: pd.DataFrame, place: float, timezone: str, symbol: str, colour: str, state: str
 ) -> None:
-    """Draw one mark per row at its ``finished_at``; beyond `MANY` rows neighbours share a mark that counts them."""
+    """Draw one mark per row at its ``occurred_at``; beyond `MANY` rows neighbours share a mark that counts them."""
     if rows.empty:
         return
     records = rows.to_dict("records")
-    said = [f"<b>{_name_of(row)}</b><br>{state}<br>{words.moment(row['finished_at'], timezone)}" for row in records]
-    times = [shift(row["finished_at"], timezone) for row in records]
+    said = [f"<b>{_name_of(row)}</b><br>{state}<br>{words.moment(row['occurred_at'], timezone)}" for row in records]
+    times = [shift(row["occurred_at"], timezone) for row in records]
     if len(records) > MANY:
-        instants = rows["finished_at"].astype("datetime64[us]").astype("int64").to_numpy()
+        instants = rows["occurred_at"].astype("datetime64[us]").astype("int64").to_numpy()
         bins = np.linspace(instants.min(), instants.max() + 1, MANY)
         _, first, counts = np.unique(np.digitize(instants, bins), return_index=True, return_counts=True)
         times = [times[index] for index in first]
@@ -194,8 +179,3 @@ def _marks(
             hovertemplate="%{text}<extra></extra>",
         )
     )
-
-
-def _end(rollouts: pd.DataFrame, recoveries: pd.DataFrame, as_of: datetime | None) -> Any:
-    ends = [rollouts["finished_at"].max(), *recoveries["until"]]
-    return max(end for end in ends if not words.missing(end))

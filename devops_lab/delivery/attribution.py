@@ -44,14 +44,14 @@ class Court:
         joined: dict[str, list[Remedy]] = defaultdict(list)
         alone = []
         for remedy in remedies:
-            mended = {repeats.get(id, id) for id in remedy.closes} | remedy.closes
-            for id in mended:
-                joined[id].append(remedy)
-            if not mended and remedy.kind != "fix":
+            for incident in {repeats.get(id, id) for id in remedy.closes} | remedy.closes:
+                joined[incident].append(remedy)
+            if not remedy.closes and remedy.kind != "fix":
                 alone.append(remedy)
         named: dict[str, list[str]] = defaultdict(list)
         for row in sorted(incidents, key=lambda row: (row["id"] in repeats, row["id"])):
-            named[repeats.get(row["id"], row["id"])] += words(row.get("caused_by"))
+            id: str = row["id"]
+            named[repeats.get(id, id)] += words(row.get("caused_by"))
         rows = [
             self._incident(row, joined[row["id"]], named.get(row["id"]) or words(row.get("caused_by")))
             for row in incidents
@@ -117,20 +117,17 @@ class Court:
                 found.append(deployment)
             if not there:
                 self.warnings.append(
-                    f"service {self.service.name!r}: incident {incident['id']} names {text!r} as its cause, which is no "
-                    "deployment, run, commit or pull request known here"
+                    f"service {self.service.name!r}: incident {incident['id']} names {text!r} as its cause, which "
+                    "is no deployment, run, commit or pull request known here"
                 )
         return found, known
 
     def _latest(self, ids: Iterable[str], began: datetime) -> str | None:
         """Of several deployments return the latest that had finished when the failure began, else the earliest."""
-        ordered = sorted(set(ids), key=lambda id: (self._finished(id) or datetime.max, id))
-        before = [id for id in ordered if (self._finished(id) or datetime.max) <= began]
-        return before[-1] if before else next(iter(ordered), None)
-
-    def _finished(self, id: str) -> datetime | None:
-        finished: datetime | None = self.history.deployment[id]["finished_at"]
-        return finished
+        ends = [(self.history.deployment[id]["finished_at"], id) for id in set(ids)]
+        ordered = sorted((end, id) for end, id in ends if end is not None)
+        before = [id for end, id in ordered if end <= began]
+        return before[-1] if before else min((id for _, id in ordered[:1] or ends), default=None)
 
     def _within(self, until: datetime) -> tuple[str | None, str | None]:
         window = timedelta(hours=self.service.attribution_window)
@@ -139,7 +136,8 @@ class Court:
 
     def _end(self, remedy: Remedy) -> datetime | None:
         """Return when the remedy was deployed; None while it is not."""
-        return self._finished(remedy.deployment_id) if remedy.deployment_id in self.history.place else None
+        place = self.history.place.get(remedy.deployment_id or "")
+        return None if place is None else self.history.finished[place]
 
     def _remedy(self, remedy: Remedy) -> list[Row]:
         """Return one row per deployment that the remedy mends; one without a deployment where that is not known."""
@@ -172,7 +170,7 @@ class Court:
         return rows
 
     def _sought(self, remedy: Remedy, until: datetime) -> str | None:
-        """Return the latest deployment in the window before the hotfix's first commit, and before its own deployment."""
+        """Return the latest deployment in the window before the hotfix's first commit, itself not among them."""
         own = self._end(remedy)
         found, _ = self._within(until if own is None else min(until, own))
         return found if found and self.history.earlier(found, remedy.deployment_id) else None
@@ -208,7 +206,7 @@ def rework(
     carried: dict[str, list[Remedy]] = defaultdict(list)
     reasons: dict[str, str] = {}
     for remedy in remedies:
-        if remedy.deployment_id not in history.place or remedy.excluded:
+        if remedy.deployment_id is None or remedy.deployment_id not in history.place or remedy.excluded:
             continue
         if remedy.id == remedy.deployment_id:
             reasons[remedy.id] = _reason(remedy)

@@ -31,7 +31,7 @@ from tomlkit.items import AoT
 
 from devops_lab.errors import ConfigError
 
-FILE_NAME = "corrections.toml"
+FILE = "corrections.toml"
 RESULTS = ("success", "failure")
 COMMON: Mapping[str, type] = {"kind": str, "id": str, "service": str, "by": str, "made_at": datetime, "reason": str}
 VALUES: Mapping[str, Mapping[str, type]] = {
@@ -58,6 +58,10 @@ class Correction:
     made_at: datetime
     reason: str
     values: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        return f"{self.service}: {self.kind} {self.id}: {said} ({self.by}, {self.made_at:%Y-%m-%d}: {self.reason})"
 
 
 def load(path: str | Path) -> list[Correction]:
@@ -87,12 +91,13 @@ def add(
 ) -> Correction:
     """Append one correction to `path` and return it; comments and order of the file stay.
 
-    `made_at` is now unless given.  Errors: ConfigError when it, or the file as it is, has problems; then nothing is written.
+    `made_at` is now unless given.  Errors: ConfigError when it, or the file as it is, has problems; nothing is written
+    then.
     """
     path = Path(path)
     load(path)
     moment = (made_at or datetime.now(UTC)).replace(microsecond=0)
-    given = {"kind": kind, "service": service, "id": id, "by": by, "made_at": _utc(moment), "reason": reason}
+    given = {"kind": kind, "service": service, "id": id, "by": by, "made_at": _moment(moment), "reason": reason}
     problems: list[str] = []
     correction = _correction(None, {**given, **values}, problems)
     if correction is None or problems:
@@ -101,41 +106,35 @@ def add(
     table = tomlkit.table()
     for name, value in {**given, **correction.values}.items():
         table.add(name, value.replace(tzinfo=UTC) if isinstance(value, datetime) else value)
-    entries = document.get("correction")
-    if isinstance(entries, AoT):
-        entries.append(table)
-    else:
-        document["correction"] = tomlkit.aot()
-        document["correction"].append(table)  # type: ignore[union-attr]
+    entries: Any = document.get("correction")
+    if not isinstance(entries, AoT):
+        entries = tomlkit.aot()
+        document["correction"] = entries
+    entries.append(table)
     _write(path, tomlkit.dumps(document))
     return correction
 
 
-def undo(path: str | Path, kind: str, id: str, service: str | None = None) -> Correction:
-    """Take the latest correction of the thing called `id` out of `path` and return it.
+def undo(path: str | Path, number: int | None = None) -> Correction:
+    """Take one correction out of `path` and return it: the one made last, or the `number`-th that `load` returns.
 
-    `service` may be left out where only one service's thing of that id was corrected.  Errors: ConfigError when there
-    is no such correction, or several services' things are meant.
+    Numbers begin with 1.  Errors: ConfigError when there is none of that number.
     """
     path = Path(path)
-    load(path)
+    found = load(path)
+    number = len(found) if number is None else number
+    if not 1 <= number <= len(found):
+        said = f"there is no correction {number}; there are {len(found)}" if found else "there is nothing to take back"
+        raise ConfigError(path, [said])
     document = _read(path)
     tables, _ = _tables(document)
-    read = [(place, _correction(None, table, [])) for place, table in enumerate(tables)]
-    meant = [(one.made_at, place, one) for place, one in read if one and (one.kind, one.id) == (kind, id)]
-    meant = [item for item in meant if service in (None, item[2].service)]
-    services = sorted({one.service for _, _, one in meant})
-    if not meant:
-        there = ", ".join(sorted({one.id for _, one in read if one and one.kind == kind})) or "none"
-        raise ConfigError(path, [f"no correction of {kind} {id!r}; corrected {kind}s: {there}"])
-    if len(services) > 1:
-        raise ConfigError(path, [f"{kind} {id!r} is corrected in {', '.join(services)}; name the service"])
-    _, place, correction = max(meant, key=lambda item: item[:2])
-    document["correction"].pop(place)  # type: ignore[union-attr]
-    if not document["correction"]:
+    places = sorted(range(len(tables)), key=lambda place: _moment(tables[place]["made_at"]))
+    entries: Any = document["correction"]
+    entries.pop(places[number - 1])
+    if not entries:
         document.remove("correction")
     _write(path, tomlkit.dumps(document))
-    return correction
+    return found[number - 1]
 
 
 def _read(path: Path) -> tomlkit.TOMLDocument:
@@ -164,9 +163,9 @@ def _tables(document: tomlkit.TOMLDocument) -> tuple[list[dict[str, Any]], list[
 def _correction(number: int | None, table: Mapping[str, Any], problems: list[str]) -> Correction | None:
     """Return the checked correction; None with its problems added."""
     place = "correction" if number is None else f"correction {number}"
-    kind = table.get("kind")
+    kind = str(table.get("kind"))
     if kind not in VALUES:
-        problems.append(f"{place}: kind = {kind!r}: must be {' or '.join(map(repr, VALUES))}")
+        problems.append(f"{place}: kind = {table.get('kind')!r}: must be {' or '.join(map(repr, VALUES))}")
         return None
     allowed = {**COMMON, **VALUES[kind]}
     found = [f"{place}: {name!r} is missing" for name in COMMON if name not in table]
@@ -180,7 +179,9 @@ def _correction(number: int | None, table: Mapping[str, Any], problems: list[str
     problems += found
     if found:
         return None
-    clean = {name: _utc(value) if isinstance(value, datetime) else value for name, value in table.items()}
+    clean: dict[str, Any] = {
+        name: _moment(value) if isinstance(value, datetime) else value for name, value in table.items()
+    }
     return Correction(**{name: clean[name] for name in COMMON}, values={name: clean[name] for name in given})
 
 
@@ -192,7 +193,7 @@ def _wrong(place: str, name: str, value: Any, allowed: Mapping[str, type]) -> li
     return []
 
 
-def _utc(moment: datetime) -> datetime:
+def _moment(moment: datetime) -> datetime:
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 

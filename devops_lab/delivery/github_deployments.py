@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from devops_lab import config, patterns
 from devops_lab.delivery.rollouts import (
@@ -45,23 +46,25 @@ def rollouts(
     for status in statuses:
         said[status["deployment_id"]].append(status)
     attempts = _attempts(runs)
-    groups: dict[tuple[object, ...], list[tuple[Row, Part]]] = defaultdict(list)
-    going: set[tuple[object, ...]] = set()
+    groups: dict[tuple[Any, ...], list[tuple[Row, Part]]] = defaultdict(list)
+    going = set[tuple[object, ...]]()
     for row in sorted(deployments, key=lambda row: (row["created_at"], row["id"])):
         if not patterns.matches(row["environment"], rule.environments, ignore_case=True):
             continue
         attempt = _attempt(row, attempts)
         part = _part(row, said[row["id"]], attempt)
         if part is not None:
-            key = (row.get("sha"), row.get("run_id"), attempt["run_attempt"] if attempt else None)
+            key: tuple[Any, ...] = (row.get("sha"), row.get("run_id"), attempt["run_attempt"] if attempt else None)
             groups[key].append((row, part))
             if attempt is not None and attempt.get("conclusion") is None:
                 going.add(key)
     found = []
-    for key, members in groups.items():
-        for together in _apart(members, *key):
+    for (sha, run, number), members in groups.items():
+        for together in _apart(members, sha, run, number):
             parts = [part for _, part in together]
-            found.append(join(f"deployment:{together[0][0]['id']}", parts, _names(*key[1:]), key in going))
+            found.append(
+                join(f"deployment:{together[0][0]['id']}", parts, _names(run, number), (sha, run, number) in going)
+            )
     return [rollout for rollout in found if rollout is not None]
 
 
@@ -99,7 +102,8 @@ def _part(row: Row, statuses: Sequence[Row], attempt: Row | None) -> Part | None
     state, ended = _state(first, attempt)
     if state is None or (state == WAITING and (attempt is None or attempt.get("conclusion") is not None)):
         return None
-    started = first.get("in_progress", row["created_at"])
+    made: datetime = row["created_at"]
+    started = first.get("in_progress", made)
     if ended is not None and ended < started:
         started = ended
     name = f"deployment:{row['id']}"

@@ -21,7 +21,7 @@ class Walk(NamedTuple):
 
 
 class Graph:
-    """A commit graph from two columns: `shas`, and the `parents` of each as text with spaces between, first parent first.
+    """A commit graph from two columns: `shas`, and the `parents` of each with spaces between, first parent first.
 
     Parents that are not among the shas (a shallow clone ends there) are left out.  `carried` adds edges that git does
     not know, sha → shas: what a squash brought in although it is nobody's descendant; they count for `walk`,
@@ -40,7 +40,7 @@ class Graph:
         self._edges: list[tuple[int, ...]] = []
         self._first: list[int] = []
         for text in parents:
-            names = text.split() if text else ()
+            names = (text or "").split()
             edges = tuple(place for place in map(find, names) if place is not None)
             self._edges.append(edges)
             self._first.append(edges[0] if edges and names[0] in self.number else NOBODY)
@@ -109,7 +109,7 @@ class Graph:
         return self.first_parents(sha)[::-1]
 
     def brought_in_by(self, tips: Iterable[str]) -> dict[str, str | None]:
-        """Say which merge brought each commit onto its line, innermost merge first; None for commits of the line itself.
+        """Say which merge brought each commit onto its line, the innermost one; None for commits of the line itself.
 
         `tips` are the ends of the lines, the most important first (the default branch, then deployed commits).  Each
         line is its chain of first parents, oldest first; at a merge, the merged side's own chain comes before the

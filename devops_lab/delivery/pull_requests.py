@@ -29,11 +29,11 @@ COLLECTING = (
 class PullRequests:
     """Merged pull requests of one repository.
 
-    `rows`: number → row of `pull_requests`; one that only git knows has the same columns, as far as its commit says
-    them.  `results`: sha → number of the pull request whose merged result it is (of two, the older).  `kinds`: number →
-    merge, rebase or squash.  `promotions`: numbers that only carry other pull requests onwards.  `rebased`: sha → number
-    for the commits of a rebase.  `guessed`: numbers known only from "… (#12)" subjects, which may name an issue.
-    `carried`: sha → shas that a squashed or rebased promotion brought in although they are not its ancestors.
+    `rows`: number → row of `pull_requests`; one that only git knows (`from_git`) has the same columns, as far as its
+    commit says them.  `results`: sha → number of the pull request whose merged result it is (of two, the older), and
+    `shas` the other way round.  `kinds`: number → merge, rebase or squash.  `promotions`: numbers that only carry other
+    pull requests onwards.  `rebased`: sha → number for the commits of a rebase.  `carried`: sha → shas that a squashed
+    or rebased promotion brought in although they are not its ancestors.
     """
 
     rows: dict[int, Row]
@@ -41,7 +41,8 @@ class PullRequests:
     kinds: dict[int, str] = field(default_factory=dict)
     promotions: set[int] = field(default_factory=set)
     rebased: dict[str, int] = field(default_factory=dict)
-    guessed: set[int] = field(default_factory=set)
+    shas: dict[int, str] = field(default_factory=dict)
+    from_git: set[int] = field(default_factory=set)
     carried: dict[str, list[str]] = field(default_factory=dict)
 
     def change_of(self, sha: str | None) -> int | None:
@@ -73,8 +74,8 @@ def find(
 
     A number that only subjects name belongs to the commit that is on the default branch's own line, else to the oldest;
     merge commits ("Merge pull request #12") before squashes ("… (#12)").  So the history of a merged-in foreign
-    repository and cherry-picks to release branches do not take a number away.  Numbers of issues, and of pull requests
-    that GitHub knows as not merged, are no results.
+    repository and cherry-picks to release branches do not take a number away.  No results are numbers of issues, of
+    pull requests that GitHub knows as not merged, and "… (#12)" that two commits of one merged side name.
 
     A promotion is a merged pull request of the same repository whose head branch is another one's base branch.  Where
     git alone speaks: a merge whose side brings in other pull requests, from a branch with a `COLLECTING` name, or from
@@ -82,7 +83,7 @@ def find(
     """
     found = PullRequests({row["number"]: row for row in pulls})
     for row in sorted(pulls, key=lambda row: row["number"]):
-        sha = row.get("merge_commit_sha")
+        sha = row.get("merge_commit_sha") or ""
         if row.get("merged_at") is not None and sha in commits:
             found.results.setdefault(sha, row["number"])
     brought = graph.brought_in_by([default_tip] if default_tip else [])
@@ -93,7 +94,7 @@ def find(
         if found.kinds[number] == REBASE:
             found.rebased |= dict.fromkeys((one for one in own if one not in found.results or one == sha), number)
     found.promotions = _promotions(found, commits, brought)
-    _drop_mentions(found, brought)
+    found.shas = {number: sha for sha, number in found.results.items()}
     for sha, number in found.results.items():
         if number in found.promotions and found.kinds[number] != MERGE:
             head = found.rows[number].get("head_sha")
@@ -132,12 +133,19 @@ def _from_subjects(
         aside = sha not in brought or brought[sha] is not None
         candidates[number].append((parent_count(row) < 2, aside, row["committed_at"], sha))
     for number, places in sorted(candidates.items()):
-        squash, _, merged_at, sha = min(places)
+        squash, aside, merged_at, sha = min(places)
+        if squash and aside and _mentioned(brought, [place[-1] for place in places]):
+            continue
         found.results[sha] = number
         if number not in found.rows:
+            found.from_git.add(number)
             found.rows[number] = _row_of_commit(commits[sha], number, merged_at)
-        if squash:
-            found.guessed.add(number)
+
+
+def _mentioned(brought: Mapping[str, str | None], shas: Sequence[str]) -> bool:
+    """Say whether two commits of one merged side name the number: then it is an issue that they work on."""
+    merges = [brought[sha] for sha in shas if brought.get(sha) is not None]
+    return len(set(merges)) < len(merges)
 
 
 def _row_of_commit(commit: Row, number: int, merged_at: Any) -> Row:
@@ -203,16 +211,3 @@ def _outwards(brought: Mapping[str, str | None], sha: str) -> Iterator[str]:
     while merge is not None:
         yield merge
         merge = brought.get(merge)
-
-
-def _drop_mentions(found: PullRequests, brought: Mapping[str, str | None]) -> None:
-    """Take out "… (#12)" commits that lie inside a pull request's own side: there the number is a mention."""
-    owners = side_owners(found, brought)
-    for sha, number in list(found.results.items()):
-        if number in found.guessed and owners.get(sha) is not None:
-            del found.results[sha]
-            found.kinds.pop(number)
-            found.guessed.discard(number)
-            found.promotions.discard(number)
-            if "repository" not in found.rows[number]:
-                del found.rows[number]

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from devops_lab.delivery.changes import BEFORE_RECORDS
+from devops_lab.delivery.changes import UNKNOWN as DEPLOYMENT_UNKNOWN
 from devops_lab.delivery.rollouts import SUCCESS, Row
 
-BEFORE_RECORDS = "deployed before records"
-DEPLOYMENT_UNKNOWN = "deployment unknown"
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 _NUMBER = re.compile(r"#(\d{1,15})")
 
@@ -67,7 +67,7 @@ class History:
         return int(found[1]) if found else None
 
     def named(self, text: str) -> tuple[bool, str | None]:
-        """Return whether `text` names anything known, and the deployment meant: for a change, the first that carried it.
+        """Return whether `text` names anything known, and the deployment meant: for a change the first that carried it.
 
         A change that is not deployed yet, or was before records began, is known and has no deployment.
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ class Remedy:
     """One remedy: a change (`id` = "#12" or a sha) or a deployment; `deployment_id` carries it, null: not yet.
 
     `mends` are the deployments it names (none: not known which); `closes` the incidents it is for.  `before_records`:
-    what it mends was deployed before records began.  `seek_until`: where it names nothing, the window to search ends there.
+    what it mends was deployed before records began.  `seek_until`: where it names nothing, the window ends there.
     """
 
     kind: str
@@ -84,13 +84,13 @@ def said(
     history: History,
     commits: Mapping[str, Row],
     pulls: Mapping[int, Row],
-    pull_commits: Iterable[Row] = (),
+    pull_commits: Mapping[int, Iterable[Row]],
     labels: Iterable[Row] = (),
 ) -> dict[str, Said]:
     """Return what each of the service's changes says, by change id.
 
     Read from its commits' messages (`commits` by sha), its pull request (`pulls` by number), the pull request's own
-    commits (also squashed ones) and `labels` (rows of ``issue_labels``).
+    commits (also squashed ones, by number) and `labels` (rows of ``issue_labels``).
     """
     texts: dict[str, list[Row]] = defaultdict(list)
     for row in history.changes:
@@ -98,8 +98,8 @@ def said(
             texts[row["change_id"]].append(commits[row["sha"]])
     for number, pull in pulls.items():
         texts[f"#{number}"].append(pull)
-    for row in pull_commits:
-        texts[f"#{row['number']}"].append(row)
+    for number, own in pull_commits.items():
+        texts[f"#{number}"].extend(own)
     put: dict[str, set[str]] = defaultdict(set)
     for row in labels:
         put[f"#{row['number']}"].add(row["label"])
@@ -145,7 +145,7 @@ class Finder:
         A revert whose target never met production without it is no remedy, whatever its label.
         """
         said = self.said.get(change, Said())
-        if row.get("excluded") == BEFORE_RECORDS:
+        if row.get("excluded") not in (None, DEPLOYMENT_UNKNOWN):
             return None
         remedy = Remedy(
             "fix",
@@ -160,7 +160,7 @@ class Finder:
         if said.reverts and self.rework.reverts:
             return self._revert(remedy, row, said)
         if self._is_hotfix(said):
-            return _with(remedy, kind="hotfix", seek_until=row.get("first_commit_at") or row["committed_at"])
+            return replace(remedy, kind="hotfix", seek_until=row.get("first_commit_at") or row["committed_at"])
         return remedy if remedy.closes else None
 
     def _closes(self, id: str, said: Said, deployment: str | None) -> frozenset[str]:
@@ -193,10 +193,10 @@ class Finder:
             before = before or (lost == DEPLOYMENT_UNKNOWN and row.get("excluded") != DEPLOYMENT_UNKNOWN)
         if mends or before:
             ordered = tuple(sorted(mends, key=self.history.place.__getitem__))
-            return _with(remedy, kind="revert", mends=ordered, before_records=not mends)
+            return replace(remedy, kind="revert", mends=ordered, before_records=not mends)
         if unknown:
             excluded = remedy.excluded or (None if remedy.closes else TARGET_UNKNOWN)
-            return _with(remedy, kind="revert", excluded=excluded)
+            return replace(remedy, kind="revert", excluded=excluded)
         return remedy if remedy.closes else None
 
     def _is_undoing(self, change: str) -> bool:
@@ -231,18 +231,14 @@ class Finder:
                 url=row.get("url"),
             )
             if row.get("is_rollback") and self.rework.rollbacks:
-                found.append(_with(remedy, kind="rollback", mends=(row["replaces_id"],)))
+                found.append(replace(remedy, kind="rollback", mends=(row["replaces_id"],)))
             elif self.rework.patch_releases and number and number.patch > 0 and first[number] is row:
                 before = self._before(row, [first[other] for other in lines[number.line] if other < number])
                 mends = (before,) if before else ()
-                found.append(_with(remedy, kind="patch_release", mends=mends, before_records=not mends))
+                found.append(replace(remedy, kind="patch_release", mends=mends, before_records=not mends))
             elif remedy.closes:
                 found.append(remedy)
         return found
 
     def _before(self, row: Row, lower: list[Row]) -> str | None:
         return next((str(old["id"]) for old in reversed(lower) if self.history.earlier(old["id"], row["id"])), None)
-
-
-def _with(remedy: Remedy, **values: object) -> Remedy:
-    return Remedy(**{**remedy.__dict__, **values})  # type: ignore[arg-type]

@@ -1,13 +1,13 @@
 """A rollout: one sha brought to one or more environments, however many jobs or regions it took.
 
-Parts (a GitHub deployment, a deploy job, a run attempt, a reported row) become one `Rollout`; a rollout becomes a row of
+Parts (a GitHub deployment, a deploy job, a run attempt, a reported row) become one `Rollout`, and a rollout a row of
 ``deployments``.  Started at the earliest start, finished when the last part succeeds, failed if any part failed
 (three regions, one red: one failed).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -21,7 +21,13 @@ PRODUCTION = "production"
 
 
 class Ancestry(Protocol):
-    """What tells whether one commit leads to another."""
+    """What is needed of the commit graph: which commits it has, their parents, and who is whose ancestor."""
+
+    def __contains__(self, sha: object) -> bool: ...
+
+    def parents(self, sha: str) -> list[str]:
+        """Return the commits that `sha` leads to directly."""
+        ...
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Say whether `ancestor` can be reached from `descendant`."""
@@ -139,7 +145,7 @@ def in_order(rollouts: Iterable[Rollout]) -> list[Rollout]:
     return sorted((r for r in rollouts if r.counts), key=lambda r: (r.finished_at or r.started_at, r.id))
 
 
-def link(rollouts: Iterable[Rollout], commits: Mapping[str, Row], graph: Ancestry, rollbacks: bool) -> None:
+def link(rollouts: Iterable[Rollout], graph: Ancestry, rollbacks: bool) -> None:
     """Say of each rollout that counts which one it took over from, and whether it is a rollback.
 
     It replaces the latest earlier one in any of its environments.  It is a rollback when its sha differs from the one
@@ -150,7 +156,7 @@ def link(rollouts: Iterable[Rollout], commits: Mapping[str, Row], graph: Ancestr
     seen: dict[str, set[str]] = {}
     reached: set[str] = set()
     for rollout in in_order(rollouts):
-        old = reached.__contains__(rollout.sha)
+        old = rollout.sha in reached
         rollout.replaces_id, rollout.is_rollback = None, False
         replaced = []
         for environment in map(str.casefold, rollout.environments):
@@ -166,7 +172,7 @@ def link(rollouts: Iterable[Rollout], commits: Mapping[str, Row], graph: Ancestr
         if replaced:
             rollout.replaces_id = max(replaced, key=lambda r: (r.finished_at or r.started_at, r.id)).id
         if rollbacks:
-            _reach(rollout.sha, commits, reached)
+            _reach(rollout.sha, graph, reached)
 
 
 def _goes_back(new: str | None, old: str | None, returns: bool, graph: Ancestry) -> bool:
@@ -179,7 +185,7 @@ def _goes_back(new: str | None, old: str | None, returns: bool, graph: Ancestry)
     return returns and not graph.is_ancestor(old, new)
 
 
-def _reach(sha: str | None, commits: Mapping[str, Row], reached: set[str]) -> None:
+def _reach(sha: str | None, graph: Ancestry, reached: set[str]) -> None:
     """Mark all that `sha` leads to; each commit once over all calls, so only shas seen before ask for ancestry."""
     todo = [sha] if sha else []
     while todo:
@@ -187,5 +193,5 @@ def _reach(sha: str | None, commits: Mapping[str, Row], reached: set[str]) -> No
         if commit in reached:
             continue
         reached.add(commit)
-        if commit in commits:
-            todo.extend((commits[commit]["parents"] or "").split())
+        if commit in graph:
+            todo.extend(graph.parents(commit))

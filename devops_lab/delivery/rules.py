@@ -6,12 +6,14 @@ GitHub deployments and workflow runs have modules of their own; releases, tags, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from devops_lab import config, patterns
 from devops_lab.delivery import github_deployments, workflows
+from devops_lab.delivery.facts import Facts
 from devops_lab.delivery.rollouts import (
     CANCELLED,
     FAILURE,
@@ -26,41 +28,35 @@ from devops_lab.store import Store
 
 Tables = Mapping[str, Sequence[Row]]
 
-MAINLINES = ("main", "master", "trunk")
 _RUNS = (
     "select id, run_attempt, workflow, path, event, status, conclusion, branch, sha, triggered_by_sha, created_at, "
     "started_at, updated_at, url from workflow_runs where repository = $repository"
 )
+_RUNS_OF_DEPLOYMENTS = f"{_RUNS} and id in (select run_id from github_deployments where repository = $repository)"  # noqa: S608
 _JOBS = (
     "select id, run_id, run_attempt, name, status, conclusion, created_at, started_at, completed_at from workflow_jobs "
     "where repository = $repository"
 )
-_FILES = "select sha, path from commit_files where repository = $repository"
 
 
 def read(store: Store, service: config.Service) -> dict[str, list[Row]]:
-    """Return the stored rows that the service's deployment rule looks at, by table; commits are not among them."""
+    """Return the stored rows that the service's deployment rule looks at, by table; merges need the facts alone."""
     rule, repository = service.deployment, service.repository
 
     def rows(table: str) -> list[Row]:
         return store.rows(f"select * from {table} where repository = $repository", repository=repository)  # noqa: S608
 
     if isinstance(rule, config.Deployments):
-        runs = store.rows(
-            f"{_RUNS} and id in (select run_id from github_deployments where repository = $repository)",
-            repository=repository,
-        )
         return {
             "github_deployments": rows("github_deployments"),
             "deployment_statuses": rows("deployment_statuses"),
-            "workflow_runs": runs,
+            "workflow_runs": store.rows(_RUNS_OF_DEPLOYMENTS, repository=repository),
         }
     if isinstance(rule, config.Workflow):
         jobs = _matched_jobs(store.arrow(_JOBS, repository=repository), rule) if rule.jobs else []
         return {"workflow_runs": store.rows(_RUNS, repository=repository), "workflow_jobs": jobs}
     if isinstance(rule, config.Merges):
-        files = store.rows(_FILES, repository=repository) if service.paths else []
-        return {"branches": rows("branches"), "repositories": rows("repositories"), "commit_files": files}
+        return {}
     if isinstance(rule, config.File):
         reported = store.rows("select * from reported_deployments where service = $service", service=service.name)
         return {"reported_deployments": reported, "tags": rows("tags")}
@@ -73,11 +69,8 @@ def _matched_jobs(jobs: pa.Table, rule: config.Workflow) -> list[Row]:
     return jobs.filter(pc.is_in(jobs["name"], value_set=pa.array(names, pa.string()))).to_pylist()
 
 
-def rollouts(service: config.Service, tables: Tables, commits: Mapping[str, Row]) -> list[Rollout]:
-    """Return the candidate rollouts of the service's rule.
-
-    `tables` holds the rows that `read` returns; `commits` the repository's commits by sha (parents, committed_at).
-    """
+def rollouts(service: config.Service, tables: Tables, facts: Facts) -> list[Rollout]:
+    """Return the candidate rollouts of the service's rule; `tables` holds the rows that `read` returns."""
     rule = service.deployment
     if isinstance(rule, config.Deployments):
         return github_deployments.rollouts(
@@ -90,7 +83,7 @@ def rollouts(service: config.Service, tables: Tables, commits: Mapping[str, Row]
     if isinstance(rule, config.Tags):
         return _tags(rule, tables["tags"])
     if isinstance(rule, config.Merges):
-        return _merges(service, rule, tables, commits)
+        return _merges(service, rule, facts)
     return _reported(rule, tables["reported_deployments"], tables["tags"])
 
 
@@ -124,50 +117,46 @@ def _tags(rule: config.Tags, tags: Iterable[Row]) -> list[Rollout]:
     return [rollout for rollout in found if rollout is not None]
 
 
-def branch_tips(service: config.Service, rule: config.Merges, tables: Tables) -> dict[str, str]:
-    """Return name → sha of the branches that the rule means; none named: the default branch."""
-    tips = {row["branch"]: row["sha"] for row in tables["branches"]}
-    if rule.branches:
-        return {name: tips[name] for name in sorted(tips) if patterns.matches(name, rule.branches)}
-    default = next((row.get("default_branch") for row in tables["repositories"]), None)
-    for name in (default, *MAINLINES, *(tips if len(tips) == 1 else ())):
-        if name in tips:
-            return {str(name): tips[str(name)]}
-    return {}
+def _merges(service: config.Service, rule: config.Merges, facts: Facts) -> list[Rollout]:
+    """First-parent commits of the branches, dated by their committer; in a monorepo those that bring files in paths.
 
-
-def _merges(service: config.Service, rule: config.Merges, tables: Tables, commits: Mapping[str, Row]) -> list[Rollout]:
-    """First-parent commits of the branches, dated by their committer; in a monorepo those that bring files in paths."""
-    touching = {row["sha"] for row in tables["commit_files"] if patterns.matches(row["path"], service.paths)}
-    found, seen = [], set[str]()
-    brought = set[str]()
-    for branch, tip in branch_tips(service, rule, tables).items():
-        chain: list[str] = []
-        sha: str | None = tip
-        while sha in commits and sha not in seen:
-            seen.add(sha)
-            chain.append(sha)
-            sha = next(iter((commits[sha]["parents"] or "").split()), None)
+    A branch only ever goes forward here, so none of them is a rollback.
+    """
+    touching = facts.touching(service.paths) if service.paths else None
+    found, seen, brought = [], set[str](), set[str]()
+    for branch, tip in branch_tips(rule, facts).items():
+        chain = list(takewhile(lambda sha: sha not in seen, facts.graph.first_parents(tip)))
+        seen.update(chain)
         for sha in reversed(chain):
-            if service.paths and not _brings(sha, commits, brought) & touching:
+            if touching is not None and touching.isdisjoint(_brings(sha, facts, brought)):
                 continue
-            commit = commits[sha]
+            commit = facts.commits[sha]
             moment = commit["committed_at"]
             part = Part(f"merge:{sha}", SUCCESS, moment, moment, PRODUCTION, sha, branch, commit.get("url"))
             found.append(join(part.id, [part]))
     return [rollout for rollout in found if rollout is not None]
 
 
-def _brings(tip: str, commits: Mapping[str, Row], brought: set[str]) -> set[str]:
+def branch_tips(rule: config.Merges, facts: Facts) -> dict[str | None, str]:
+    """Return name → sha of the branches that the rule means; none named: the default branch."""
+    if rule.branches:
+        return {name: sha for name, sha in sorted(facts.branches.items()) if patterns.matches(name, rule.branches)}
+    if facts.default_tip is None:
+        return {}
+    names = [name for name in (facts.default_branch, *sorted(facts.branches)) if name and name in facts.branches]
+    return {next((name for name in names if facts.branches[name] == facts.default_tip), None): facts.default_tip}
+
+
+def _brings(tip: str, facts: Facts, brought: set[str]) -> set[str]:
     """Return the commits that `tip` leads to and nothing before it did; each commit is met once over all calls."""
     new: set[str] = set()
     todo = [tip]
     while todo:
         sha = todo.pop()
-        if sha in commits and sha not in brought:
+        if sha not in brought:
             brought.add(sha)
             new.add(sha)
-            todo.extend((commits[sha]["parents"] or "").split())
+            todo.extend(facts.graph.parents(sha))
     return new
 
 

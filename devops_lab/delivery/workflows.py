@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from devops_lab import config, patterns
-from devops_lab.delivery.rollouts import FAILURE, WAITING, Part, Rollout, Row, join, outcome
+from devops_lab.delivery.rollouts import WAITING, Part, Rollout, Row, join, outcome
 
 PULL_REQUEST_EVENTS = "pull_request"
 WORKFLOW_RUN = "workflow_run"

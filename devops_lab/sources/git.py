@@ -13,13 +13,13 @@ from typing import Any
 from devops_lab.sources import git_command
 from devops_lab.sources.git_references import References, Remote, read_references, read_remote
 from devops_lab.sources.messages import is_bot, read_message
+from devops_lab.sources.values import EPOCH
 
 Row = dict[str, Any]
 Batch = tuple[str, list[Row]]
 
 BATCH = 5_000
-EPOCH = datetime(1970, 1, 1)
-LAST_SECOND = int((datetime(9999, 12, 31) - EPOCH).total_seconds())
+LAST_SECOND = 253_370_764_800  # 9999-01-01
 # A clone fetched less than this ago counts as fresh: what is younger than a day is reported as unfinished anyway.
 FRESH = timedelta(days=1)
 
@@ -78,7 +78,8 @@ class Git:
         remote = read_remote(self.path)
         references = read_references(self.path)
         yield "repositories", [self._repository(remote, references)]
-        counts, dates = {"repositories": 1, "commits": 0}, {}
+        counts = {"repositories": 1, "commits": 0}
+        dates: dict[str, datetime] = {}
         for rows in self._commits(remote, references):
             dates.update((row["sha"], row["committed_at"]) for row in rows)
             counts["commits"] += len(rows)

@@ -45,7 +45,7 @@ def output(path: Path, *arguments: str, text: bytes = b"", allowed: Sequence[int
 
 
 def tokens(path: Path, *arguments: str) -> Iterator[bytes]:
-    """Run one git command in `path` and yield what it prints, cut at its NULs, while it still runs; errors as `output`."""
+    """Run one git command in `path` and yield what it prints, cut at its NULs, while it runs; errors as `output`."""
     with tempfile.TemporaryFile() as said:
         process = _start(path, arguments, subprocess.DEVNULL, said)
         assert process.stdout is not None

@@ -13,10 +13,36 @@ from typing import NamedTuple
 
 # Accounts that are programs although nothing in their name says "[bot]"; compared without case, names and e-mails.
 BOTS = frozenset(
-    "actions-user allcontributors bors codecov-commenter copybara-service dependabot dependabot-preview github-actions "
-    "github-merge-queue greenkeeper greenkeeperio imgbot k8s-ci-robot mend-for-github-com mergify pre-commit-ci "
-    "prombot pyup-bot renovate semantic-release semantic-release-bot snyk-bot weblate whitesource-renovate "
-    "bot@renovateapp.com bot@dependabot.com support@dependabot.com support@greenkeeper.io".split()
+    (
+        "actions-user",
+        "allcontributors",
+        "bors",
+        "codecov-commenter",
+        "copybara-service",
+        "dependabot",
+        "dependabot-preview",
+        "github-actions",
+        "github-merge-queue",
+        "greenkeeper",
+        "greenkeeperio",
+        "imgbot",
+        "k8s-ci-robot",
+        "mend-for-github-com",
+        "mergify",
+        "pre-commit-ci",
+        "prombot",
+        "pyup-bot",
+        "renovate",
+        "semantic-release",
+        "semantic-release-bot",
+        "snyk-bot",
+        "weblate",
+        "whitesource-renovate",
+        "bot@renovateapp.com",
+        "bot@dependabot.com",
+        "support@dependabot.com",
+        "support@greenkeeper.io",
+    )
 )
 BOT_ENDS = ("-bot", "_bot", " bot")
 
@@ -69,7 +95,7 @@ class Message(NamedTuple):
 
 
 class IssueText(NamedTuple):
-    """What an issue's body names: shas, "#12", "run:123", "deployment:123" or plain deployment ids; None where nothing."""
+    """What an issue's body names: shas, "#12", "run:123", "deployment:123" or plain deployment ids; None if nothing."""
 
     caused_by: str | None
     fixed_by: str | None
@@ -177,7 +203,7 @@ def _number_at(text: str, position: int, repository: str | None) -> str | None:
 
 
 def _reverted(text: str, repository: str | None) -> Iterator[str]:
-    """Yield what a text says it reverts: lists such as "commits a, b and c", never what a merge was "changes made to"."""
+    """Yield what a text says it reverts, also lists ("commits a, b and c"); never the base of "changes made to"."""
     for match in _REVERTS.finditer(text):
         position, said_commit = match.end(), bool(match["commit"])
         while True:

@@ -1,0 +1,41 @@
+"""What happened to changes: stored facts become deployments, changes, incidents and failures.
+
+``rules`` → rollouts → ``changes`` → ``incidents`` → ``remedies`` → ``attribution``, for each service of lab.toml.
+"""
+
+from __future__ import annotations
+
+from devops_lab import config
+from devops_lab.delivery import changes, corrections, services
+from devops_lab.delivery.hits import Hit, hits
+from devops_lab.delivery.needs import describe, file_rules, needed_tables, on_github
+from devops_lab.store import Store
+
+__all__ = ["Hit", "derive", "describe", "file_rules", "hits", "needed_tables", "on_github"]
+
+
+def derive(store: Store, settings: config.Settings) -> list[str]:
+    """Make ``deployments``, ``changes``, ``failures`` and the incidents that come from issues anew; return warnings.
+
+    The tables are replaced whole, and only where their content differs; incidents of files stay as they are.  `store`
+    must read the newest rows (``latest=True``).  Warnings are corrections and references that name nothing known; they
+    change nothing.  Errors: ConfigError for corrections.toml.
+    """
+    corrected = corrections.load(settings.folder / corrections.FILE)
+    warnings = services.strangers(corrected, {service.name for service in settings.service})
+    found = services.Derived()
+    facts: dict[str, changes.Facts] = {}
+    for service in settings.service:
+        if service.repository not in facts:
+            facts = {service.repository: changes.load(store, service.repository)}
+        one = services.derived(service, facts[service.repository], services.read(store, service), corrected)
+        found.deployments += one.deployments
+        found.changes += one.changes
+        found.incidents += one.incidents
+        found.failures += one.failures
+        warnings += one.warnings
+    store.replace("deployments", found.deployments)
+    store.replace("changes", found.changes)
+    store.replace("failures", found.failures)
+    store.replace("incidents", found.incidents, source="delivery", only_source=True)
+    return warnings

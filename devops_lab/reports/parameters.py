@@ -1,0 +1,98 @@
+"""Parameters of a notebook: found in its ``parameters`` cell, typed by their defaults, free of secrets.
+
+papermill's own command line guesses types, so that ``-p service 007`` becomes 7.  Here a parameter keeps the type of
+its default: text stays text, ``a, b`` becomes a list where the default is a list.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from devops_lab.errors import QuestionError
+
+TAG = "parameters"
+SECRET_NAME = re.compile(
+    r"(?:^|_)(token|password|passwd|secret|credentials?|api_?key|private_key)(?:$|_)", re.IGNORECASE
+)
+SECRET_VALUE = re.compile(r"gh[pousr]_\w{20,}|github_pat_\w{20,}|://[^/\s:@]+:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY")
+_TRUE, _FALSE = {"true", "yes", "1", "on"}, {"false", "no", "0", "off"}
+
+
+def defaults(notebook: Any) -> dict[str, Any]:
+    """Return names and default values of the cell tagged ``parameters``; {} where there is none."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and TAG in cell.metadata.get("tags", []):
+            return _assigned(cell.source)
+    return {}
+
+
+def typed(notebook: Any, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given parameters with the types of their defaults.
+
+    Errors: QuestionError names an unknown parameter and the nearest known one, a value that does not fit, and a
+    parameter that would write a secret into the notebook.
+    """
+    known = defaults(notebook)
+    found: dict[str, Any] = {}
+    for parameter, value in given.items():
+        if SECRET_NAME.search(parameter) or SECRET_VALUE.search(str(value)):
+            raise QuestionError(
+                f"{name}: parameter {parameter!r} looks like a secret; a report keeps its parameters, so tokens come "
+                "from the environment (GITHUB_TOKEN)"
+            )
+        if parameter not in known:
+            raise QuestionError(f"{name}: {parameter!r} is no parameter{_meant(parameter, list(known))}")
+        found[parameter] = _as(known[parameter], value, parameter)
+    return found
+
+
+def _meant(parameter: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(parameter, known, 1)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f"; there are {', '.join(known)}" if known else "; the notebook has no cell tagged 'parameters'"
+
+
+def _as(default: Any, value: Any, parameter: str) -> Any:
+    if value is None:
+        return default
+    if isinstance(default, str):
+        return value.isoformat() if isinstance(value, date | datetime) else str(value)
+    if isinstance(value, str):
+        try:
+            return _read(default, value.strip())
+        except ValueError as problem:
+            kind = type(default).__name__
+            raise QuestionError(f"parameter {parameter} = {value!r}: should be {_KINDS.get(kind, kind)}") from problem
+    return list(value) if isinstance(default, list) else value
+
+
+_KINDS = {"bool": "true or false", "int": "a whole number", "float": "a number", "list": "a list: a, b", "dict": "JSON"}
+
+
+def _read(default: Any, text: str) -> Any:
+    if isinstance(default, bool):
+        if text.lower() not in _TRUE | _FALSE:
+            raise ValueError(text)
+        return text.lower() in _TRUE
+    if isinstance(default, int | float):
+        return type(default)(text)
+    if isinstance(default, list):
+        return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+    return json.loads(text) if isinstance(default, dict) else text
+
+
+def _assigned(source: str) -> dict[str, Any]:
+    found = {}
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            found[statement.targets[0].id] = ast.literal_eval(statement.value)
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+            found[statement.target.id] = ast.literal_eval(statement.value)
+    return found

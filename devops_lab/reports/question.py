@@ -1,0 +1,142 @@
+"""A report's parameters → what to ask: the store, the window, the service.
+
+Parameters are texts, and an empty text means "not given".  What was not given comes from ``lab.toml`` where there is
+one, and else from the defaults of the metrics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from devops_lab import metrics
+from devops_lab.config import Settings, load
+from devops_lab.errors import QuestionError
+from devops_lab.metrics import answers, benchmarks
+from devops_lab.store import Store
+
+STORE, CONFIG = "lab", "lab.toml"
+_EVERY = ((35, "day"), (400, "week"), (366 * 6, "month"))  # windows of up to so many days get periods of …
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a report is about.  `words` are the keywords that every metric understands: service, last, since, …"""
+
+    store: Store
+    settings: Settings | None
+    words: dict[str, str]
+    edition: int
+    period: str = ""
+
+    @cached_property
+    def dora(self) -> pd.DataFrame:
+        """The five metrics over the window, as ``dl.dora`` answers."""
+        return metrics.dora(self.store, **self.words)
+
+    @property
+    def timezone(self) -> str:
+        """The time zone that days and weeks begin in."""
+        return self.words.get("timezone", "UTC")
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant up to which things are known."""
+        given = self.words.get("as_of")
+        return answers.periods.instant(given, self.timezone) if given else answers.known_until(self.store)
+
+    @cached_property
+    def window(self) -> tuple[datetime, datetime]:
+        """Start and end (not included) of the window, naive UTC."""
+        if len(self.dora):
+            first = self.dora.iloc[0]
+            return first["period_start"].to_pydatetime(), first["period_end"].to_pydatetime()
+        given = {name: self.words.get(name) for name in ("last", "since", "until")}
+        asked = answers.periods.window(**given, as_of=self.as_of, timezone=self.timezone)
+        return asked.start, asked.end
+
+    @cached_property
+    def every(self) -> str:
+        """The period of trends: the one asked for, else days up to five weeks, weeks to a year, months, quarters."""
+        start, end = self.window
+        return self.period or next((name for most, name in _EVERY if (end - start).days <= most), "quarter")
+
+    @property
+    def title(self) -> str:
+        """What the report is about: the service, the team, the only service there is, or all services."""
+        named = self.words.get("service") or self.words.get("team")
+        if named:
+            return named
+        names = list(self.services["service"])
+        return names[0] if len(names) == 1 else f"{len(names)} services" if names else "No service yet"
+
+    @cached_property
+    def services(self) -> pd.DataFrame:
+        """The stored services that the question is about."""
+        found = self.store.sql("select service, team, repository from services order by service")
+        for key in ("service", "team"):
+            if key in self.words:
+                found = found[found[key] == self.words[key]]
+        return found
+
+    def observations(self, metric: str) -> pd.DataFrame:
+        """Return the rows behind one metric's number."""
+        return metrics.find(metric).observations(self.store, **self.words)
+
+    def over(self, metric: str, **options: Any) -> pd.DataFrame:
+        """Return one metric over the window's periods; durations with the median and the p90."""
+        found = metrics.find(metric)
+        statistics = ["median", "p90"] if found.statistics == ("median",) else list(found.statistics)
+        return found.over(self.store, every=self.every, **{"statistic": statistics, **self.words, **options})
+
+
+def ask(
+    store: str = STORE,
+    config: str = CONFIG,
+    service: str = "",
+    team: str = "",
+    last: str = "",
+    since: str = "",
+    until: str = "",
+    as_of: str = "",
+    every: str = "",
+    timezone: str = "",
+    edition: str = "",
+) -> Question:
+    """Return the question that a report's parameters put.
+
+    A store named "lab" is the one ``lab.toml`` names, where that file is there; any other name is a path or URL.
+    Without `last` and `since` the window is lab.toml's ``last``.  `edition` is a benchmark's year.
+
+    Errors: QuestionError for a parameter that is no text (papermill's ``-p`` reads numbers: use ``-r``), an edition,
+    a period or a service that is not there; ConfigError for a lab.toml with problems.
+    """
+    given = {
+        "store": store, "config": config, "service": service, "team": team, "last": last, "since": since,
+        "until": until, "as_of": as_of, "every": every, "timezone": timezone, "edition": edition,
+    }  # fmt: skip
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise QuestionError(f"{name} = {value!r} must be text; with papermill's own command use -r {name} {value}")
+    settings = load(config) if config != CONFIG or Path(config).is_file() else None
+    place = settings.store if settings is not None and store in ("", STORE) else store or STORE
+    words = {name: given[name] for name in ("service", "team", "last", "since", "until", "as_of") if given[name]}
+    if settings is not None and not (last or since):
+        words["last"] = settings.lab.last
+    words["timezone"] = timezone or (settings.lab.timezone if settings is not None else "UTC")
+    if every and every not in answers.periods.EVERY:
+        raise QuestionError(f"every = {every!r}; must be one of {', '.join(answers.periods.EVERY)}")
+    return Question(Store(place), settings, words, _edition(edition), every)
+
+
+def _edition(given: str) -> int:
+    if not given:
+        return benchmarks.DEFAULT_EDITION
+    if given not in map(str, benchmarks.EDITIONS):
+        raise QuestionError(f"edition = {given!r}; there are {', '.join(map(str, benchmarks.EDITIONS))}")
+    return int(given)

@@ -1,0 +1,51 @@
+(function () {
+  "use strict";
+  var dark = window.matchMedia("(prefers-color-scheme: dark)");
+  var colours = JSON.parse(document.getElementById("colours").textContent);
+  var plots = Array.prototype.slice.call(document.querySelectorAll(".plot[data-figure]"));
+  var quiet = { displayModeBar: false, responsive: true, doubleClick: false, scrollZoom: false };
+
+  function coloured(value, side) {
+    if (typeof value === "string") {
+      return Object.prototype.hasOwnProperty.call(colours, value) ? colours[value][side] : value;
+    }
+    if (Array.isArray(value)) { return value.map(function (one) { return coloured(one, side); }); }
+    if (value && typeof value === "object") {
+      var copy = {};
+      Object.keys(value).forEach(function (key) { copy[key] = coloured(value[key], side); });
+      return copy;
+    }
+    return value;
+  }
+
+  function draw(place, side) {
+    var figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
+    figure = coloured(figure, side);
+    delete figure.layout.width;
+    window.Plotly.react(place, figure.data, figure.layout, quiet).then(function () { place.dataset.drawn = "yes"; });
+    place.dataset.side = side;
+  }
+
+  function side() { return dark.matches ? 1 : 0; }
+  function drawAll(which) {
+    plots.forEach(function (place) { if (place.dataset.side !== String(which)) { draw(place, which); } });
+  }
+
+  if (window.Plotly && plots.length) {
+    var waiting = new IntersectionObserver(function (seen) {
+      seen.forEach(function (one) {
+        if (one.isIntersecting) { waiting.unobserve(one.target); draw(one.target, side()); }
+      });
+    }, { rootMargin: "600px 0px" });
+    plots.forEach(function (place) { waiting.observe(place); });
+    window.addEventListener("load", function () { window.setTimeout(function () { drawAll(side()); }, 300); });
+    dark.addEventListener("change", function () { drawAll(side()); });
+    window.addEventListener("beforeprint", function () { drawAll(0); });
+    window.addEventListener("afterprint", function () { drawAll(side()); });
+  }
+  var narrow = window.matchMedia("(max-width: 1100px)");
+  var contents = document.querySelector(".contents details");
+  function fold() { if (contents) { contents.open = !narrow.matches; } }
+  narrow.addEventListener("change", fold);
+  fold();
+})();

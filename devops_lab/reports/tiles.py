@@ -1,0 +1,104 @@
+"""The top of a report: what it is about, the headline, and a tile per metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from devops_lab import findings, words
+from devops_lab.reports.page import Piece, html, joined
+
+INTERVAL = "95 % interval"
+
+
+def heading(title: str, start: datetime, end: datetime, *, as_of: Any = None, timezone: str = "UTC") -> Piece:
+    """Return the report's title, its window, and the instant it speaks for."""
+    said = words.window(start, end, timezone)
+    known = "" if words.missing(as_of) else f"as known on {words.moment(as_of, timezone)} {timezone}"
+    whole = html(
+        '<header class="lab-heading"><h1>{}</h1><p>{}{}</p></header>', title, said, f" · {known}" if known else ""
+    )
+    return Piece(whole, "\n".join(part for part in (title, said, known) if part))
+
+
+def headline(answers: pd.DataFrame) -> Piece:
+    """Return what happened in words: the clear changes first, then each level in one sentence.
+
+    `answers` is the frame of ``dl.dora(store, …)``.
+    """
+    rows = answers.to_dict("records")
+    first = findings.headline(rows)
+    levels = [findings.sentence(findings.level(row)) for row in rows if not words.missing(row["value"])]
+    lead = ". ".join(levels) + "." if levels else ""
+    return Piece(
+        html('<div class="lab-headline"><p class="headline">{}.</p><p>{}</p></div>', first, lead), f"{first}.\n{lead}"
+    )
+
+
+def tiles(answers: pd.DataFrame, *, tiers: Mapping[str, str] | None = None) -> Piece:
+    """Return a tile per metric: value, interval, how many observations, and the change since the window before.
+
+    `tiers` says, per metric, the benchmark's words with its edition ("2024: medium"); it stands small at the bottom.
+    Under six observations the tile says "too few" and compares nothing.
+    """
+    tiers = tiers or {}
+    rows = answers.to_dict("records")
+    said = [_lines(row) for row in rows]
+    body = joined(_tile(row, lines, tiers.get(str(row["metric"]), "")) for row, lines in zip(rows, said, strict=True))
+    text = "\n\n".join("\n".join(part for part in lines if part) for lines in said)
+    return Piece(html('<div class="lab-tiles">{}</div>', body), text)
+
+
+def _lines(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """Return label, value, interval, observations and change of a tile."""
+    metric = str(row["metric"])
+    spread = "" if words.missing(row["value"]) else words.interval(row["low"], row["high"], str(row["unit"]))
+    count = 0 if words.missing(row["n"]) else row["n"]
+    noun = words.noun(metric, count)
+    observed = f"from {words.whole(count)} {noun}" if count else f"no {words.noun(metric)}"
+    coverage = row.get("coverage")
+    if not words.missing(coverage) and float(coverage) < 1:  # type: ignore[arg-type]
+        observed += f", {words.share(float(coverage))} of the window covered"  # type: ignore[arg-type]
+    change = "" if words.missing(row["value"]) and words.missing(row["low"]) else words.change(row)
+    if _few(row):
+        change = "too few to say more"
+    return words.label(metric), words.answer(row), spread and f"{INTERVAL} {spread}", observed, change
+
+
+def _few(row: Mapping[str, Any]) -> bool:
+    return bool(row["too_few"]) and not words.missing(row["n"]) and row["n"] > 0
+
+
+def _tile(row: Mapping[str, Any], lines: tuple[str, str, str, str, str], tier: str) -> Markup:
+    label, value, spread, observed, change = lines
+    amount, _, unit = value.partition(words.SPACE) if not value.startswith(">") else (value, "", "")
+    if value == words.MISSING:
+        amount, unit = "–", ""
+    return html(
+        '<div class="lab-tile{few}"><h3>{label}</h3><p class="value">{amount}<span> {unit}</span></p>'
+        '<p class="change {way}">{change}</p><p class="small">{observed}</p>{spread}{tier}</div>',
+        few=" few" if _few(row) or value == words.MISSING else "",
+        label=label,
+        amount=amount,
+        unit=unit,
+        way=_way(row),
+        change=change or words.MISSING,
+        observed=observed,
+        spread=html('<p class="small">{}</p>', spread) if spread else "",
+        tier=html('<p class="tier">{}</p>', tier) if tier else "",
+    )
+
+
+def _way(row: Mapping[str, Any]) -> str:
+    """Return better, worse or same: what the mark before a change says by shape and colour."""
+    if not words.is_clear(row):
+        return "same"
+    fewer_is_better = (
+        str(row["metric"]) != "deployment_frequency" if words.missing(row.get("better")) else row["better"] == "lower"
+    )
+    fell = float(row["value"]) < float(row["previous"])
+    return "better" if fell == fewer_is_better else "worse"
