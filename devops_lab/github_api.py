@@ -97,12 +97,12 @@ class GitHubClient:
 
     def repository(self, name: str) -> dict[str, Any]:
         """Return the repository "owner/name"; AccessError when it is not there or may not be seen."""
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        if not re.fullmatch(r"[A-Za-z0-9][\w-]*/(?!\.\.?$)[\w.-]+", name, re.ASCII):
             raise AccessError(f'the repository {name!r} is no "owner/name"')
         try:
             found = self.get(f"/repos/{name}")
         except (MissingError, RefusedError) as problem:
-            raise AccessError(self._unseen(name, problem)) from None
+            raise AccessError(self._unseen(name, problem)) from problem
         if not isinstance(found, dict):
             raise SourceError(f"{self.host} did not describe the repository {name}; is {self.url} GitHub's REST API?")
         return found
@@ -118,11 +118,14 @@ class GitHubClient:
             self._answered = self._answered or answer.status > 0
             if answer.status == 401:
                 raise AccessError(self._refused_token(answer))
+            signal: SourceError | None = None
+            data: Any = None
             try:
                 data = read(answer, time.time())
-            except SourceError as problem:
-                said = self._redact(f"{self.host}{path}: {problem}")
-                raise type(problem)(said) from None
+            except SourceError as final:
+                signal = type(final)(self._redact(f"{self.host}{path}: {final}"))
+            if signal is not None:  # raised here, so that no chain leads to the words before they were redacted
+                raise signal
             if not isinstance(data, Pause):
                 return answer.headers, data
             attempts = data.attempts if self._answered else min(data.attempts, ATTEMPTS_BEFORE_FIRST_ANSWER)

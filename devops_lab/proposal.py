@@ -155,7 +155,7 @@ def _tags(tags: list[tuple[str, datetime | None]]) -> list[Candidate]:
             groups.setdefault(found["prefix"], []).append(moment)
     if not groups:
         return []
-    plain = [prefix for prefix in ("v", "") if prefix in groups]
+    plain: list[str] = [prefix for prefix in ("v", "") if prefix in groups]
     chosen = plain or [max(sorted(groups), key=lambda prefix: len(groups[prefix]))]
     patterns = [_literal(prefix) + "[0-9]+.[0-9]+.[0-9]+" for prefix in chosen]
     moments = tuple(moment or datetime.min for prefix in chosen for moment in groups[prefix])

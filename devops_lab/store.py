@@ -7,7 +7,6 @@ The store is an archive, not a cache: nothing is deleted because a server forgot
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,15 +14,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
 
 from devops_lab import engines
-from devops_lab.errors import QuestionError, StoreError, UserError
+from devops_lab.delta import Folder
+from devops_lab.errors import QuestionError, StoreError
 from devops_lab.privacy import People
 from devops_lab.rows import ARROW_TYPES, checked
 from devops_lab.tables import TABLES, Table
@@ -31,8 +28,6 @@ from devops_lab.tables import TABLES, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-KEEP_HOURS = 24 * 30
-MANY_FILES = 40
 NOBODY = People("none", None)
 
 
@@ -78,9 +73,8 @@ class Store:
     """
 
     def __init__(self, path: str | Path = "lab", *, latest: bool = False) -> None:
-        self.path = str(path) if "://" in str(path) else str(Path(path).absolute())
-        if set(self.path) & set("[]"):  # deltalake cannot address such a folder: it panics
-            raise UserError(f"the store {self.path} cannot lie in a folder whose name has [ or ]; name another folder")
+        self._folder = Folder(path)
+        self.path = self._folder.path
         self.latest = latest
         self._relations: dict[str, str] = {}
         self.refresh()
@@ -136,48 +130,13 @@ class Store:
         return {name: self._relation(name) for name in sorted(engines.names_in(sql) & TABLES.keys())}
 
     def _relation(self, name: str, newest: bool = False) -> str:
-        newest = newest or self.latest
-        if not newest and name in self._relations:
-            return self._relations[name]
-        table = TABLES[name]
-        delta = None if not newest and name not in self._versions else self._delta(name)
-        if delta is None:
-            return engines.stored(table, [])
-        if not newest:
-            try:
-                delta.load_as_version(self._versions[name])
-            except DeltaError as problem:
-                raise self._damaged(name, problem) from problem
-        self._relations[name] = engines.stored(table, self._files(delta))
+        if newest or self.latest:
+            return self._folder.select(name)
+        if name not in self._relations:
+            version = self._versions.get(name)
+            known = version is not None
+            self._relations[name] = self._folder.select(name, version) if known else engines.stored(TABLES[name], [])
         return self._relations[name]
-
-    def _uri(self, name: str) -> str:
-        return f"{self.path}/{name}"
-
-    def _files(self, delta: DeltaTable) -> list[str]:
-        """Return the active files; deltalake quotes local names as in a URL, and DuckDB reads ``[*?`` as a pattern."""
-        if "://" in self.path:
-            return delta.file_uris()
-        return [re.sub(r"([\[*?])", r"[\1]", unquote(uri)) for uri in delta.file_uris()]
-
-    def _delta(self, name: str) -> DeltaTable | None:
-        if "://" not in self.path and not Path(self._uri(name)).exists():
-            return None
-        try:
-            return DeltaTable(self._uri(name))
-        except TableNotFoundError as problem:
-            if "://" in self.path:
-                return None
-            raise self._damaged(name, problem) from problem
-        except (DeltaError, OSError, ValueError) as problem:
-            raise self._damaged(name, problem) from problem
-
-    def _damaged(self, name: str, problem: Exception) -> StoreError:
-        said = str(problem).split("\n", 1)[0][:200]
-        return StoreError(
-            f"the table {name} in {self.path} cannot be read: {said}; move the store's folder away and sync again, "
-            "or bring back a copy of it (`devops-lab import` reads what `devops-lab export` wrote)"
-        )
 
     # ------------------------------------------------------------------ writing
 
@@ -190,16 +149,14 @@ class Store:
         given = checked(table, (people.apply(table, dict(row)) for row in rows), _now(), source)
         if not given.num_rows:
             return Written()
-        delta = self._delta(name)
+        delta = self._folder.open(name)
         if delta is None:
-            self._create(table, given)
+            self._folder.create(table, given)
             return Written(inserted=given.num_rows)
-        self._migrate(table, delta)
+        self._folder.migrate(table, delta)
         changed = self._changed(table, given)
         if changed.num_rows:
-            keys = " and ".join(f's."{key}" = t."{key}"' for key in table.key)
-            merge = delta.merge(changed.drop_columns(["is_new"]), keys, source_alias="s", target_alias="t")
-            merge.when_matched_update_all().when_not_matched_insert_all().execute()
+            self._folder.merge(table, delta, changed.drop_columns(["is_new"]))
         new = sum(changed["is_new"].to_pylist())
         return Written(new, changed.num_rows - new, given.num_rows - changed.num_rows)
 
@@ -212,11 +169,11 @@ class Store:
         """
         table = _table(name)
         given = checked(table, rows, _now(), source)
-        delta = self._delta(name)
+        delta = self._folder.open(name)
         if delta is None:
-            self._create(table, given)
+            self._folder.create(table, given)
             return bool(given.num_rows)
-        self._migrate(table, delta)
+        self._folder.migrate(table, delta)
         changed = self._changed(table, given)
         there = f"where source = {engines.literal(source)}" if only_source else ""
         before = self._newest(f'select count(*) as n from "{name}" {there}', name).to_pylist()[0]["n"]  # noqa: S608
@@ -230,42 +187,19 @@ class Store:
             name,
             {"given": given},
         )
-        predicate = f"source = '{source}'" if only_source else None
-        write_deltalake(
-            delta, kept.select(given.column_names).cast(given.schema), mode="overwrite", predicate=predicate
-        )
+        rows = kept.select(given.column_names).cast(given.schema)
+        self._folder.overwrite(delta, rows, source if only_source else None)
         return True
 
     def remove(self, name: str, keys: Iterable[Mapping[str, Any]]) -> int:
         """Take rows out of a table by their keys: things that were deleted where they came from; return how many."""
-        table, delta = _table(name), self._delta(name)
+        table, delta = _table(name), self._folder.open(name)
         wanted = [{column: row[column] for column in table.key} for row in keys]
         if not wanted or delta is None:
             return 0
         types = {column: ARROW_TYPES[table.column(column).type] for column in table.key}
         gone = pa.Table.from_pylist(wanted, schema=pa.schema(list(types.items())))
-        same = " and ".join(f't."{column}" = s."{column}"' for column in table.key)
-        merge = delta.merge(gone, same, source_alias="s", target_alias="t").when_matched_delete()
-        return int(merge.execute()["num_target_rows_deleted"])
-
-    def _create(self, table: Table, given: pa.Table) -> None:
-        write_deltalake(
-            self._uri(table.name), given, partition_by=["month"] if table.month else None, description=table.text
-        )
-
-    def _migrate(self, table: Table, delta: DeltaTable) -> None:
-        """Add the columns this lab knows and the table lacks, as one more version; refuse a newer lab's table."""
-        present = {field.name for field in delta.schema().fields}
-        newer = sorted(present - set(table.names) - {"month"})
-        if newer:
-            raise StoreError(
-                f"the table {table.name} in {self.path} has columns this lab does not know ({', '.join(newer)}): a newer "
-                "lab wrote it; update this one (`pip install --upgrade devops-lab`)"
-            )
-        lacking = [column for column in table.columns if column.name not in present]
-        if lacking:
-            fields = pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in lacking])
-            delta.alter.add_columns(_delta_fields(fields))
+        return self._folder.remove(table, delta, gone)
 
     def _changed(self, table: Table, given: pa.Table) -> pa.Table:
         """Return the rows of `given` that are new or differ, with ``is_new``."""
@@ -287,7 +221,7 @@ class Store:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the store for one sync; a crash lets go of it.  StoreError when another sync holds it."""
-        if "://" in self.path:
+        if self._folder.remote:
             yield
             return
         Path(self.path).mkdir(parents=True, exist_ok=True)
@@ -300,29 +234,18 @@ class Store:
     def commit_snapshot(self, as_of: datetime) -> str:
         """Name the versions that all tables have now as the snapshot that stands for `as_of`; return its name."""
         name = _now().isoformat(timespec="microseconds")
-        rows = []
-        for table in TABLES:
-            delta = None if table == "snapshots" else self._delta(table)
-            if delta is not None:
-                rows.append(
-                    {
-                        "snapshot": name,
-                        "as_of": as_of,
-                        "table_name": table,
-                        "version": delta.version(),
-                        "lab_version": installed_version("devops-lab"),
-                    }
-                )
+        lab = installed_version("devops-lab")
+        rows = [
+            {"snapshot": name, "as_of": as_of, "table_name": table, "version": version, "lab_version": lab}
+            for table, version in self._folder.versions().items()
+            if table != "snapshots"
+        ]
         self.write("snapshots", rows, source="delivery")
         return name
 
     def tidy(self) -> None:
         """Put small files together and let go of versions older than 30 days; the sync does this before a snapshot."""
-        for name in TABLES:
-            delta = self._delta(name)
-            if delta is not None and len(delta.file_uris()) > MANY_FILES:
-                delta.optimize.compact()
-                delta.vacuum(retention_hours=KEEP_HOURS, dry_run=False)
+        self._folder.tidy()
 
 
 def _table(name: str) -> Table:
@@ -333,12 +256,6 @@ def _table(name: str) -> Table:
 
 def _same(left: str, right: str, key: Iterable[str]) -> str:
     return " and ".join(f'{left}."{name}" = {right}."{name}"' for name in key)
-
-
-def _delta_fields(fields: pa.Schema) -> list[Any]:
-    from deltalake import Schema
-
-    return list(Schema.from_arrow(fields).fields)
 
 
 def _now() -> datetime:

@@ -31,7 +31,7 @@ FIRST_DAYS = 90
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC throughout
 GIT_TABLES = {"repositories", "commits", "commit_files", "tags", "branches"}
 Say = Callable[[str], None]
-Progress = Callable[[str, int], None]
+Progress = Callable[[str, int, int | None], None]
 
 
 class Source(Protocol):
@@ -154,7 +154,8 @@ def _sources(
             needed -= GIT_TABLES
         if needed and "/" in repository:
             client = client or client_of(settings, say)
-            yield repository, GitHub(client, repository, needed, known_in(writer, repository), progress)
+            known = known_in(writer, repository)
+            yield repository, GitHub(client, repository, needed, known, _named(repository, progress), say or _quiet)
         for one in members:
             for table, rule in delivery.file_rules(one):
                 yield one.name, Files(settings.folder, one.name, table, rule.path, rule.columns)
@@ -186,6 +187,16 @@ def start_of(text: str, timezone: str = "UTC") -> datetime:
     return periods.before(_now(), text, timezone)
 
 
+def _named(repository: str, progress: Progress | None) -> Progress:
+    """Return `progress` under the repository's name; the source tells of each page what is done of how much."""
+
+    def show(table: str, done: int, total: int | None) -> None:
+        if progress is not None:
+            progress(f"{repository} {table}", done, total)
+
+    return show
+
+
 def _pull(
     writer: Store,
     source: Source,
@@ -206,8 +217,8 @@ def _pull(
                 outcome.refused += [f"{row['table_name']}: {row['refused']}" for row in rows if row.get("refused")]
             written = writer.write(table, rows, source=source.name, people=people)
             outcome.tables[table] = outcome.tables.get(table, Written()) + written
-            if progress is not None:
-                progress(f"{repository} {source.name} {table}", len(rows))
+            if progress is not None and not isinstance(source, GitHub):
+                progress(f"{repository} {table}", len(rows), len(rows))
         for table, keys in getattr(source, "gone", {}).items():
             writer.remove(table, keys)
     except (SourceError, UserError) as problem:

@@ -84,13 +84,16 @@ def printed(frame: pd.DataFrame, form: str, timezone: str = "UTC") -> str:
 
 def _table(frame: pd.DataFrame, timezone: str) -> str:
     over_time = "previous" not in frame.columns
+    first = frame.iloc[0]
+    title = "" if over_time else f"{words.window(first['period_start'], first['period_end'], timezone)}\n"
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("metric", no_wrap=True)
     table.add_column("group", overflow="fold")
-    table.add_column("period" if over_time else "window", overflow="fold", min_width=12)
+    if over_time:
+        table.add_column("period", overflow="fold")
     for name in ("value", "95 %", "n"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("" if over_time else "against the window before")
+    table.add_column("" if over_time else "against before")
     for row in frame.to_dict("records"):
         remark = "too few" if row["too_few"] else ""
         if row["coverage"] == 0:
@@ -100,11 +103,11 @@ def _table(frame: pd.DataFrame, timezone: str) -> str:
         if not over_time:
             remark = ", ".join(filter(None, (words.change(row), remark)))
         name = f"{row['metric']} ({row['statistic']})"
-        period = words.window(row["period_start"], row["period_end"], timezone)
+        period = [words.window(row["period_start"], row["period_end"], timezone)] if over_time else []
         interval = words.interval(row["low"], row["high"], row["unit"])
         group = escape(str(row["group_name"]))
-        table.add_row(name, group, period, words.answer(row), interval, words.whole(row["n"]), remark)
-    return _text(table)
+        table.add_row(name, group, *period, words.answer(row), interval, words.whole(row["n"]), remark)
+    return title + _text(table)
 
 
 def receipt_text(receipt: dict[str, Any]) -> str:
@@ -124,7 +127,9 @@ def receipt_text(receipt: dict[str, Any]) -> str:
     table.add_column("value", justify="right")
     table.add_column("source", overflow="fold")
     for row in sorted(receipt["rows"], key=lambda row: -(row["value"] or 0))[:SHOWN_ROWS]:
-        said = words.exact(row["value"], unit if row["ended_at"] else "") + (" and counting" if row.get("censored") else "")
+        said = words.exact(row["value"], unit if row["ended_at"] else "") + (
+            " and counting" if row.get("censored") else ""
+        )
         began = row["started_at"] or row["occurred_at"]
         table.add_row(escape(str(row["id"])), began, row["ended_at"] or "", said, escape(row["url"] or ""))
     more = len(receipt["rows"]) - SHOWN_ROWS
@@ -144,15 +149,15 @@ def _text(table: Table) -> str:
 
 
 @contextmanager
-def bars() -> Iterator[Callable[..., None]]:
-    """Yield a function that adds to the bar of a name; where stderr is no terminal nothing is drawn."""
+def bars() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Yield a function that moves the bar of a name to (done, total); where stderr is no terminal nothing is drawn."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         tasks: dict[str, Any] = {}
 
-        def add(name: str, done: int, total: int | None = None) -> None:
+        def show(name: str, done: int, total: int | None) -> None:
             if name not in tasks:
                 tasks[name] = shown.add_task(escape(name), total=total)
-            shown.update(tasks[name], advance=done, total=total)
+            shown.update(tasks[name], completed=done, total=total)
 
-        yield add
+        yield show

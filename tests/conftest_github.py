@@ -1,52 +1,19 @@
-"""What the tests of the GitHub source share: the replay server, a small GitHub of given answers, a store in memory."""
+"""What the tests of the GitHub source share: a small GitHub of given answers, a store in memory."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-
-import pytest
 
 from devops_lab.rows import checked
 from devops_lab.tables import TABLES
 
 TOKEN = "ghp_secretsecretsecret"
-
-
-@contextmanager
-def replay_server(*arguments: str) -> Iterator[str]:
-    """Start tools/replay_github.py beside LAB_DATA with `arguments`; yield its address."""
-    data = os.environ.get("LAB_DATA")
-    tool = Path(data).parent / "tools" / "replay_github.py" if data else None
-    if tool is None or not tool.exists():
-        if os.environ.get("LAB_REQUIRE_ALL") == "1":
-            pytest.fail("LAB_DATA must name the folder of the real data")
-        pytest.skip("LAB_DATA does not name the folder of the real data")
-    command = [sys.executable, str(tool), "--port", "0", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[3]
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def replay() -> Iterator[str]:
-    with replay_server() as url:
-        yield url
 
 
 class Memory:
@@ -116,6 +83,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, *arguments: Any) -> None:
                 pass
@@ -157,8 +125,14 @@ class Server:
         if isinstance(found, tuple):
             status, body, headers = (*found, {})[:3]
             return status, body, headers
-        envelope = next((key for key in ("workflow_runs", "jobs", "workflows", "commits", "files")
-                         if isinstance(found, dict) and isinstance(found.get(key), list)), None)
+        envelope = next(
+            (
+                key
+                for key in ("workflow_runs", "jobs", "workflows", "commits", "files")
+                if isinstance(found, dict) and isinstance(found.get(key), list)
+            ),
+            None,
+        )
         items = found[envelope] if envelope else found
         if not isinstance(items, list):
             return 200, found, {}

@@ -17,6 +17,7 @@ STAGES = [
     {"config", "config_problems"},
     {"engines"},
     {"privacy", "rows"},
+    {"delta"},
     {"store"},
     {"github_connection", "github_answers", "github_api"},
     {"sources", "delivery", "metrics", "charts", "actions"},
@@ -29,7 +30,7 @@ RANK = {name: rank for rank, stage in enumerate(STAGES) for name in stage}
 BRACES = {"sources", "delivery", "metrics", "charts", "actions", "panels", "reports", "practice"}
 ROOMS = {
     "github": {"github_api", "github_connection", "github_answers"},
-    "deltalake": {"store"},
+    "deltalake": {"delta"},
     "duckdb": {"engines"},
     "sqlglot": {"engines"},
     "pyspark": {"engines"},

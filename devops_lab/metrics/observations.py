@@ -49,7 +49,8 @@ def gather(
         frames = {"periods": pd.DataFrame(spans, columns=["period_start", "period_end"]).astype("datetime64[us]")}
     rows = _canonical(metric, store.query(metric.query, as_of=as_of, frames=frames, **parameters))
     teams = services.set_index("service")["team"]
-    rows["team"] = rows["service"].map(teams).astype(object)
+    found = rows["service"].map(teams).astype(object)
+    rows["team"] = found.where(found.notna(), None)
     keep = rows["occurred_at"].notna() & (rows["occurred_at"] <= pd.Timestamp(as_of))
     if service is not None:
         keep &= rows["service"] == service

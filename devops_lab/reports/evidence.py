@@ -13,7 +13,7 @@ import pandas as pd
 
 from devops_lab import metrics, words
 from devops_lab.delivery import corrections as corrected
-from devops_lab.reports.page import Column, Piece, details, html, link, paragraph, shortened, table, together
+from devops_lab.reports.page import Column, Piece, details, paragraph, shortened, table, together
 from devops_lab.reports.question import Question
 
 GRADES = {
@@ -71,7 +71,7 @@ def failures(question: Question) -> Piece:
         return paragraph("No incident and no remedy is known in this window.")
     zone = question.timezone
     columns = [
-        Column("Deployment", lambda row: _deployment(row), lambda row: row["deployment_url"]),
+        Column("Deployment", _deployment, lambda row: row["deployment_url"]),
         Column("Deployed", lambda row: words.day(row["deployment_finished_at"], zone), numeric=True),
         Column("Failure", lambda row: shortened(row["title"]) or short(row["failure_id"]), lambda row: row["url"]),
         Column("Kind", lambda row: str(row["remedy"] or row["source_kind"]).replace("_", " ")),
@@ -112,7 +112,7 @@ def left_out(question: Question) -> Piece:
 
 def corrections(question: Question) -> Piece:
     """Return what people corrected, who, when and why; from ``corrections.toml`` beside lab.toml."""
-    found = [] if question.settings is None else corrected.load(question.settings.folder / corrected.FILE_NAME)
+    found = [] if question.settings is None else corrected.load(question.settings.folder / corrected.FILE)
     names = set(question.services["service"])
     rows = [vars(one) for one in reversed(found) if one.service in names]
     if not rows:
@@ -127,7 +127,7 @@ def corrections(question: Question) -> Piece:
         Column("By", lambda row: row["by"]),
         Column("On", lambda row: words.day(row["made_at"], question.timezone), numeric=True),
     ]
-    return table(rows, _with_service(columns, question), rest=f"in {corrected.FILE_NAME}")
+    return table(rows, _with_service(columns, question), rest=f"in {corrected.FILE}")
 
 
 def coverage(question: Question) -> Piece:

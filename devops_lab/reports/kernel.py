@@ -45,6 +45,7 @@ class OwnKernel(AsyncKernelManager):
             argv=start,
             display_name="Python 3",
             language="python",
+            metadata={"supported_encryption": ["curve"]},
             env={"PLOTLY_RENDERER": "plotly_mimetype", "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
         )
 

@@ -56,8 +56,8 @@ class Question:
         if len(self.dora):
             first = self.dora.iloc[0]
             return first["period_start"].to_pydatetime(), first["period_end"].to_pydatetime()
-        given = {name: self.words.get(name) for name in ("last", "since", "until")}
-        asked = answers.periods.window(**given, as_of=self.as_of, timezone=self.timezone)
+        last, since, until = (self.words.get(name) for name in ("last", "since", "until"))
+        asked = answers.periods.window(last, since, until, as_of=self.as_of, timezone=self.timezone)
         return asked.start, asked.end
 
     @cached_property

@@ -8,46 +8,11 @@ from typing import Any
 from markupsafe import Markup
 
 from devops_lab import metrics, words
-from devops_lab.metrics import benchmarks
 from devops_lab.metrics.receipt import receipt, to_json
 from devops_lab.reports.page import Piece, details, html, joined, link
 from devops_lab.reports.question import Question
-from devops_lab.reports.tiles import heading, headline, tiles
 
 PREVIEW = 5  # rows of a receipt that can be read in the page; the file has them all
-
-
-def top(question: Question) -> Piece:
-    """Return the report's title, window and the instant it speaks for."""
-    start, end = question.window
-    return heading(question.title, start, end, as_of=question.as_of, timezone=question.timezone)
-
-
-def summary(question: Question) -> Piece:
-    """Return headline and tiles of the five metrics, or why there is nothing to say."""
-    from devops_lab.reports.page import paragraph, together
-
-    if question.dora.empty:
-        return paragraph(str(question.dora.attrs.get("reason", "There is nothing to say about this window.")), "lead")
-    return together(headline(question.dora), tiles(question.dora, tiers=tiers(question)))
-
-
-def tiers(question: Question) -> dict[str, str]:
-    """Return the benchmark's words per metric, with the edition: "DORA 2024: medium", or the published mean."""
-    said: dict[str, str] = {}
-    for row in question.dora.to_dict("records"):
-        name, edition = str(row["metric"]), question.edition
-        found = (
-            None
-            if name == "deployment_rework_rate"
-            else benchmarks.tier(name, row["value"], row["unit"], edition, row["n"])
-        )
-        mean = benchmarks.mean(name, edition)
-        if found is not None:
-            said[name] = f"DORA {found}"
-        elif mean is not None and mean.unit == "share":
-            said[name] = f"DORA {edition}, mean of all: {words.share(mean.value)}"
-    return said
 
 
 def definitions(question: Question) -> Piece:
@@ -77,8 +42,8 @@ def _one(question: Question, name: str) -> Piece:
 
 
 def _line(found: dict[str, Any]) -> str:
-    rows, out = len(found["rows"]), len(found["excluded"])
-    return f"{words.answer(found)}, from {words.whole(rows)} {words.noun(found['metric'], rows)}, {words.whole(out)} left out"
+    rows, out = len(found["rows"]), words.whole(len(found["excluded"]))
+    return f"{words.answer(found)}, from {words.whole(rows)} {words.noun(found['metric'], rows)}, {out} left out"
 
 
 def _preview(found: dict[str, Any]) -> dict[str, Any]:

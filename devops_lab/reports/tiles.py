@@ -9,10 +9,43 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from devops_lab import findings, words
-from devops_lab.reports.page import Piece, html, joined
+from devops_lab import findings, metrics, words
+from devops_lab.metrics import benchmarks
+from devops_lab.reports.page import Piece, html, joined, paragraph, together
+from devops_lab.reports.question import Question
 
 INTERVAL = "95 % interval"
+
+
+def top(question: Question) -> Piece:
+    """Return the report's title, window and the instant it speaks for."""
+    start, end = question.window
+    return heading(question.title, start, end, as_of=question.as_of, timezone=question.timezone)
+
+
+def summary(question: Question) -> Piece:
+    """Return headline and tiles of the five metrics, or why there is nothing to say."""
+    if question.dora.empty:
+        return paragraph(str(question.dora.attrs.get("reason", "There is nothing to say about this window.")), "lead")
+    return together(headline(question.dora), tiles(question.dora, tiers=tiers(question)))
+
+
+def tiers(question: Question) -> dict[str, str]:
+    """Return the benchmark's words per metric, with the edition: "DORA 2024: medium", or the published mean."""
+    said: dict[str, str] = {}
+    for row in question.dora.to_dict("records"):
+        name, edition = str(row["metric"]), question.edition
+        found = (
+            None
+            if name == "deployment_rework_rate"
+            else benchmarks.tier(name, row["value"], row["unit"], edition, row["n"])
+        )
+        mean = benchmarks.mean(name, edition)
+        if found is not None:
+            said[name] = f"DORA {found}"
+        elif mean is not None and mean.unit == "share":
+            said[name] = f"DORA {edition}, mean of all: {words.share(mean.value)}"
+    return said
 
 
 def heading(title: str, start: datetime, end: datetime, *, as_of: Any = None, timezone: str = "UTC") -> Piece:
@@ -75,7 +108,7 @@ def _few(row: Mapping[str, Any]) -> bool:
 
 def _tile(row: Mapping[str, Any], lines: tuple[str, str, str, str, str], tier: str) -> Markup:
     label, value, spread, observed, change = lines
-    amount, _, unit = value.partition(words.SPACE) if not value.startswith(">") else (value, "", "")
+    amount, _, unit = value.replace(words.SPACE, " ").partition(" ") if value[:1] != ">" else (value, "", "")
     if value == words.MISSING:
         amount, unit = "–", ""
     return html(
@@ -97,8 +130,6 @@ def _way(row: Mapping[str, Any]) -> str:
     """Return better, worse or same: what the mark before a change says by shape and colour."""
     if not words.is_clear(row):
         return "same"
-    fewer_is_better = (
-        str(row["metric"]) != "deployment_frequency" if words.missing(row.get("better")) else row["better"] == "lower"
-    )
+    fewer_is_better = metrics.find(str(row["metric"])).better == "lower"
     fell = float(row["value"]) < float(row["previous"])
     return "better" if fell == fewer_is_better else "worse"

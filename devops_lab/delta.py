@@ -1,0 +1,122 @@
+"""A folder of Delta tables, one for each stored table: opened, made, migrated, merged, tidied.
+
+The only importer of deltalake; what is wrong with a folder or a table is said here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable, Schema, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from devops_lab import engines
+from devops_lab.errors import StoreError, UserError
+from devops_lab.rows import ARROW_TYPES
+from devops_lab.tables import TABLES, Table
+
+KEEP_HOURS = 24 * 30
+MANY_FILES = 40
+
+
+class Folder:
+    """The tables in `path`, a local folder or ``s3://…``, ``az://…``, ``gs://…``; a table nobody made yet is None."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.remote = "://" in str(path)
+        self.path = str(path) if self.remote else str(Path(path).absolute())
+        if set(self.path) & set("[]"):  # deltalake cannot address such a folder: it panics
+            raise UserError(f"the store {self.path} cannot lie in a folder whose name has [ or ]; name another folder")
+
+    def open(self, name: str, version: int | None = None) -> DeltaTable | None:
+        """Return a table at its newest `version` or an older one; StoreError when it is there and cannot be read."""
+        if not self.remote and not Path(self._uri(name)).exists():
+            return None
+        try:
+            return DeltaTable(self._uri(name), version=version)
+        except TableNotFoundError as problem:
+            if self.remote:
+                return None
+            raise self._damaged(name, problem) from problem
+        except (DeltaError, OSError, ValueError) as problem:
+            raise self._damaged(name, problem) from problem
+
+    def select(self, name: str, version: int | None = None) -> str:
+        """Return the SELECT over a table's active files; over no rows where nobody made it."""
+        delta = self.open(name, version)
+        return engines.stored(TABLES[name], [] if delta is None else self._files(delta))
+
+    def create(self, table: Table, rows: pa.Table) -> None:
+        """Make a table of its first rows, partitioned by month where it has one."""
+        partition = ["month"] if table.month else None
+        write_deltalake(self._uri(table.name), rows, partition_by=partition, description=table.text)
+
+    def merge(self, table: Table, delta: DeltaTable, rows: pa.Table) -> None:
+        """Put rows in by key: those that are there are written over, the others added; atomically."""
+        merge = delta.merge(rows, _same(table.key), source_alias="s", target_alias="t")
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+    def remove(self, table: Table, delta: DeltaTable, keys: pa.Table) -> int:
+        """Take rows out by key; return how many."""
+        merge = delta.merge(keys, _same(table.key), source_alias="s", target_alias="t").when_matched_delete()
+        return int(merge.execute()["num_target_rows_deleted"])
+
+    def overwrite(self, delta: DeltaTable, rows: pa.Table, source: str | None) -> None:
+        """Put rows in the place of a whole table, or of the rows of one `source`."""
+        predicate = None if source is None else f"source = {engines.literal(source)}"
+        write_deltalake(delta, rows, mode="overwrite", predicate=predicate)
+
+    def migrate(self, table: Table, delta: DeltaTable) -> None:
+        """Add the columns this lab knows and the table lacks, as one more version; refuse a newer lab's table."""
+        present = {field.name for field in delta.schema().fields}
+        newer = sorted(present - set(table.names) - {"month"})
+        if newer:
+            raise StoreError(
+                f"the table {table.name} in {self.path} has columns this lab does not know ({', '.join(newer)}): "
+                "a newer lab wrote it; update this one (`pip install --upgrade devops-lab`)"
+            )
+        lacking = [column for column in table.columns if column.name not in present]
+        if lacking:
+            fields = pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in lacking])
+            delta.alter.add_columns(list(Schema.from_arrow(fields).fields))
+
+    def versions(self) -> dict[str, int]:
+        """Return the version that each table has now."""
+        found: dict[str, int] = {}
+        for name in TABLES:
+            delta = self.open(name)
+            if delta is not None:
+                found[name] = delta.version()
+        return found
+
+    def tidy(self) -> None:
+        """Put small files together and let go of versions older than 30 days."""
+        for name in TABLES:
+            delta = self.open(name)
+            if delta is not None and len(delta.file_uris()) > MANY_FILES:
+                delta.optimize.compact()
+                delta.vacuum(retention_hours=KEEP_HOURS, dry_run=False)
+
+    def _uri(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    def _files(self, delta: DeltaTable) -> list[str]:
+        """Return the active files; deltalake quotes local names as in a URL, and DuckDB reads ``[*?`` as a pattern."""
+        if self.remote:
+            return delta.file_uris()
+        return [re.sub(r"([\[*?])", r"[\1]", unquote(uri)) for uri in delta.file_uris()]
+
+    def _damaged(self, name: str, problem: Exception) -> StoreError:
+        said = str(problem).split("\n", 1)[0][:200]
+        return StoreError(
+            f"the table {name} in {self.path} cannot be read: {said}; move the store's folder away and sync again, "
+            "or bring back a copy of it (`devops-lab import` reads what `devops-lab export` wrote)"
+        )
+
+
+def _same(key: Iterable[str]) -> str:
+    return " and ".join(f's."{name}" = t."{name}"' for name in key)
