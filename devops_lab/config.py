@@ -6,12 +6,22 @@ environment when they are needed, and no `Settings` holds them.  Relative paths 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from devops_lab import patterns
 from devops_lab.config_problems import sentences
@@ -28,7 +38,7 @@ def _list(value: Any) -> Any:
 
 
 Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
-Patterns = list[Pattern]
+Patterns = Annotated[list[Pattern], BeforeValidator(_list)]
 
 
 class _Section(BaseModel):
@@ -131,12 +141,18 @@ class Service(_Section):
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict) else value
 
+    @field_validator("repository")
+    @classmethod
+    def _owner_and_name(cls, value: str) -> str:
+        if not value or ("/" in value and not re.fullmatch(r"[\w.-]+/[\w.-]+", value)):
+            raise ValueError(f'{value!r} is no repository; write "owner/name", as in github.com/owner/name')
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _repository_of_clone(cls, value: Any) -> Any:
         if isinstance(value, dict) and "repository" not in value and isinstance(value.get("clone"), str):
-            name = Path(value["clone"]).resolve().name.removesuffix(".git")
-            return {**value, "repository": name}
+            return {**value, "repository": repository_of(Path(value["clone"]))}
         return value
 
 
@@ -211,11 +227,13 @@ def load(path: str | Path = "lab.toml") -> Settings:
     """
     path = Path(path).absolute()
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError as problem:
         raise ConfigError(path, ["there is no such file; `devops-lab init` writes one"]) from problem
     except IsADirectoryError as problem:
         raise ConfigError(path, ["this is a folder; name the lab.toml in it"]) from problem
+    except OSError as problem:
+        raise ConfigError(path, [f"cannot be read: {problem.strerror}"]) from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise ConfigError(path, [f"not TOML: {problem}"]) from problem
     return settings(document, path)
@@ -224,28 +242,64 @@ def load(path: str | Path = "lab.toml") -> Settings:
 def settings(document: dict[str, Any], path: Path) -> Settings:
     """Check a parsed ``lab.toml`` and return it as `Settings`; ConfigError names every problem at once."""
     document = dict(document)
-    defaults, profiles = document.pop("defaults", {}), document.pop("profile", {})
-    problems: list[str] = []
+    problems = ["'path' is no setting here; the path is where this file lies"] if document.pop("path", None) else []
+    inherited = {"defaults": _table(document.pop("defaults", {}), "defaults", problems)}
+    profiles = _table(document.pop("profile", {}), "profile", problems)
+    inherited |= {f"profile.{name}": _table(keys, f"profile.{name}", problems) for name, keys in profiles.items()}
+    origins: list[dict[str, str]] = []
     services = document.get("service", [])
     if isinstance(services, list):
-        document["service"] = [_inherit(service, defaults, profiles, problems) for service in services]
+        document["service"] = [
+            _inherit(number, service, inherited, path.parent, origins, problems)
+            for number, service in enumerate(services, 1)
+        ]
     try:
         found = Settings(path=path, **document)
     except ValidationError as error:
-        raise ConfigError(path, problems + sentences(error, document)) from error
-    except TypeError as error:
-        raise ConfigError(path, [*problems, f"'path' is no setting: {error}"]) from error
+        raise ConfigError(path, problems + sentences(error, document, origins)) from error
     if problems:
         raise ConfigError(path, problems)
     return found
 
 
-def _inherit(service: Any, defaults: dict[str, Any], profiles: dict[str, Any], problems: list[str]) -> Any:
+def _table(value: Any, place: str, problems: list[str]) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    problems.append(f"{place} = {value!r}: must be a table, [{place}]")
+    return {}
+
+
+def _inherit(
+    number: int,
+    service: Any,
+    inherited: dict[str, dict[str, Any]],
+    folder: Path,
+    origins: list[dict[str, str]],
+    problems: list[str],
+) -> Any:
+    """Return the service with what it inherits; add where each inherited key came from to `origins`."""
+    origins.append({})
     if not isinstance(service, dict):
         return service
-    service = dict(service)
-    profile = service.pop("profile", None)
-    if profile is not None and profile not in profiles:
-        known = ", ".join(sorted(profiles)) or "none"
-        problems.append(f"service {service.get('name')!r}: profile {profile!r} is not there; profiles: {known}")
-    return {**defaults, **profiles.get(profile, {}), **service}
+    own = dict(service)
+    names = ["defaults"]
+    if "profile" in own:
+        names.append(f"profile.{own.pop('profile')}")
+        if names[-1] not in inherited:
+            known = ", ".join(name.removeprefix("profile.") for name in inherited if name != "defaults") or "none"
+            wanted = names.pop().removeprefix("profile.")
+            problems.append(f"service {own.get('name', number)!r}: profile {wanted!r} is not there; profiles: {known}")
+    merged: dict[str, Any] = {}
+    for name in names:
+        merged |= inherited[name]
+        origins[-1] |= dict.fromkeys(inherited[name], name)
+    origins[-1] = {key: name for key, name in origins[-1].items() if key not in own}
+    merged |= own
+    if "repository" not in merged and isinstance(merged.get("clone"), str):
+        merged["repository"] = repository_of(folder / merged["clone"])
+    return merged
+
+
+def repository_of(clone: Path) -> str:
+    """Return what a clone without ``repository`` is called: its folder's name."""
+    return clone.resolve().name.removesuffix(".git")

@@ -3,62 +3,94 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-RULES = {"deployments", "workflow", "releases", "tags", "merges", "file", "issues"}
+DEPLOYMENT_RULES = ("deployments", "workflow", "releases", "tags", "merges", "file")
+INCIDENT_RULES = ("issues", "file")
 SECTIONS = {"lab", "github", "privacy", "service", "defaults", "profile"}
 
 
-def sentences(error: ValidationError, document: dict[str, Any]) -> list[str]:
-    """Return one sentence per problem of `error` about `document`."""
-    return [_sentence(problem, document) for problem in error.errors(include_url=False)]
+def sentences(error: ValidationError, document: dict[str, Any], origins: Sequence[Mapping[str, str]] = ()) -> list[str]:
+    """Return one sentence per problem of `error` about `document`.
+
+    `origins` says of each service which keys it inherited from where, so that one mistake in ``[defaults]`` is one
+    problem, told there.
+    """
+    found = [_sentence(problem, document, origins) for problem in error.errors(include_url=False)]
+    return list(dict.fromkeys(found))
 
 
-def _sentence(problem: Any, document: dict[str, Any]) -> str:
-    place, value, keys = _place(problem["loc"], document)
+def _sentence(problem: Any, document: dict[str, Any], origins: Sequence[Mapping[str, str]]) -> str:
+    location = problem["loc"]
+    place, value = _place(location, document, origins)
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
-        name = str(problem["loc"][-1])
-        return f"{place}: {name!r} is no setting here{_meant(name, keys)}"
+        name = str(location[-1])
+        return f"{place}: {name!r} is no setting here{_meant(name, _known(location))}"
     if kind == "missing":
-        return f"{place}: {problem['loc'][-1]!r} is missing"
+        other = '; write "owner/name", or the path of a clone as `clone`' if location[-1] == "repository" else ""
+        return f"{place}: {location[-1]!r} is missing{other}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = context.get("tag")
-        allowed = context.get("expected_tags", "one of the rules").replace("'", "")
+        allowed = INCIDENT_RULES if "incident" in location else DEPLOYMENT_RULES
         said = f"from = {tag!r} is no rule" if tag else "says no `from`"
-        return f"{place}: {said}; one of {allowed}{_meant(str(tag), allowed.split(', ')) if tag else ''}"
+        return f"{place}: {said}; one of {', '.join(allowed)}{_like(str(tag), allowed) if tag else ''}"
     if kind == "literal_error":
-        allowed = context.get("expected", "")
-        return f"{place} = {value!r}: must be {allowed}"
+        return f"{place} = {value!r}: must be {context.get('expected', '')}"
     if kind == "value_error":
         return f"{place}: {context.get('error')}" if place else str(context.get("error"))
-    wanted = problem["msg"].replace("Input should", "should").replace("String should", "should")
-    return f"{place} = {value!r}: {wanted}"
+    return f"{place} = {_shown(location, value)}: {_wanted(location, problem)}"
 
 
-def _place(location: tuple[Any, ...], document: Any) -> tuple[str, Any, list[str]]:
-    """Return the place in words, the value there, and the keys that stand beside it."""
+def _wanted(location: tuple[Any, ...], problem: Any) -> str:
+    if location[-1] == "url":
+        return "must be an address such as https://api.github.com, without user or password"
+    if problem["type"] == "path_type":
+        return "must be a path"
+    if problem["type"] in ("list_type", "dict_type", "model_type", "model_attributes_type"):
+        if location == ("service",):
+            return "must be written as [[service]]"
+        return "must be a list" if problem["type"] == "list_type" else "must be a table"
+    message: str = problem["msg"]
+    return message.replace("Input should", "should").replace("String should", "should")
+
+
+def _shown(location: tuple[Any, ...], value: Any) -> str:
+    """Return the value as it may be shown: an address may hold a password."""
+    if location[-1] == "url" and isinstance(value, str) and "@" in value:
+        scheme, found, _ = value.rpartition("://")
+        return repr(f"{scheme}{found}…@{value.rpartition('@')[2]}")
+    return repr(value)
+
+
+def _place(location: tuple[Any, ...], document: Any, origins: Sequence[Mapping[str, str]]) -> tuple[str, Any]:
+    """Return the place in words and the value there."""
     words: list[str] = []
     value: Any = document
-    keys: list[str] = []
+    rules: list[int] = []
     for step in location:
         if isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
-            if words and words[-1] == "service" and isinstance(value, dict):
-                words[-1] = f"service {value.get('name', step + 1)!r}"
-            else:
-                words[-1] = f"{words[-1]}[{step + 1}]" if words else f"[{step + 1}]"
+            words[-1] = _item(words, value, step)
+        elif isinstance(value, dict) and value.get("from") == step and id(value) not in rules:
+            rules.append(id(value))
         elif isinstance(value, dict) and step in value:
-            keys = list(value)
             value = value[step]
             words.append(str(step))
-        elif isinstance(value, dict) and step in RULES and value.get("from") == step:
-            continue
         else:
             break
-    return ".".join(words), value, _known(location)
+    if len(location) > 2 and location[0] == "service" and location[1] < len(origins):
+        words[0] = origins[location[1]].get(location[2], words[0])
+    return ".".join(words), value
+
+
+def _item(words: list[str], value: Any, step: int) -> str:
+    if words == ["service"]:
+        return f"service {value.get('name', step + 1)!r}" if isinstance(value, dict) else f"service {step + 1}"
+    return f"{words[-1]}[{step + 1}]"
 
 
 def _known(location: tuple[Any, ...]) -> list[str]:
@@ -67,7 +99,11 @@ def _known(location: tuple[Any, ...]) -> list[str]:
     names = [step for step in location[:-1] if isinstance(step, str)]
     if not names:
         return sorted(SECTIONS)
-    rules = {
+    models: dict[str, type[BaseModel]] = {
+        "lab": config.Lab,
+        "github": config.GitHub,
+        "privacy": config.Privacy,
+        "rework": config.Rework,
         "deployments": config.Deployments,
         "workflow": config.Workflow,
         "releases": config.Releases,
@@ -76,13 +112,14 @@ def _known(location: tuple[Any, ...]) -> list[str]:
         "file": config.File,
         "issues": config.Issues,
     }
-    models = {"lab": config.Lab, "github": config.GitHub, "privacy": config.Privacy, "rework": config.Rework, **rules}
     model = models.get(names[-1], config.Service)
     return [field.alias or name for name, field in model.model_fields.items()] + ["profile"] * (model is config.Service)
 
 
-def _meant(name: str, known: list[str]) -> str:
+def _meant(name: str, known: Sequence[str]) -> str:
+    return _like(name, known) or (f"; there are {', '.join(sorted(known))}" if known else "")
+
+
+def _like(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, 1, 0.6)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f"; there are {', '.join(sorted(known))}" if known else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -98,9 +98,9 @@ def run(
         for name, select in relations.items():
             connection.execute(f'create temp view "{name}" as {select}')
         return connection.sql(sql, params=bound or None).to_arrow_table()
-    except _QUESTION_ERRORS as problem:
-        raise QuestionError(f"the query cannot be run: {_first_line(problem)}") from problem
-    except (duckdb.IOException, duckdb.HTTPException, duckdb.SerializationException) as problem:
+    except (*_QUESTION_ERRORS, duckdb.IOException, duckdb.HTTPException, duckdb.SerializationException) as problem:
+        if isinstance(problem, _QUESTION_ERRORS) and ".parquet" not in str(problem):
+            raise QuestionError(f"the query cannot be run: {_first_line(problem)}") from problem
         raise StoreError(
             f"a file of the store is missing or damaged: {_first_line(problem)}; move the store's folder away and "
             "sync again, or bring back a copy of it"

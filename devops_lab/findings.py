@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from devops_lab import words
@@ -21,11 +21,12 @@ CLEAR = 1.959964  # standard normal deviate of a two-sided 95 % test
 
 @dataclass(frozen=True)
 class Phrase:
-    """How one metric is said: its level (with ``{value}``), and what it is called when it falls or rises."""
+    """How one metric is said: its level (with ``{value}``), its fall and rise, and what a chart of it shows."""
 
     level: str
     falling: str
     rising: str
+    drawn: str
 
 
 PHRASES = {
@@ -33,22 +34,31 @@ PHRASES = {
         "half of the changes reach production within {value}",
         "Changes reach production faster",
         "Changes take longer to reach production",
+        "Median time from first commit to production",
     ),
     "deployment_frequency": Phrase(
-        "{value} reach production",
+        "there are {value}",
         "Deployments have become rarer",
         "Deployments have become more frequent",
+        "Deployments to production",
     ),
-    "change_fail_rate": Phrase("{value} of the deployments failed", "Fewer deployments fail", "More deployments fail"),
+    "change_fail_rate": Phrase(
+        "{value} of the deployments failed",
+        "Fewer deployments fail",
+        "More deployments fail",
+        "Share of deployments that failed",
+    ),
     "failed_deployment_recovery_time": Phrase(
         "half of the failed deployments recover within {value}",
         "Failed deployments recover faster",
         "Failed deployments take longer to recover",
+        "Median time from a failed deployment to its recovery",
     ),
     "deployment_rework_rate": Phrase(
         "{value} of the deployments were unplanned",
         "Fewer deployments are unplanned",
         "More deployments are unplanned",
+        "Share of deployments that were unplanned",
     ),
 }
 
@@ -57,7 +67,7 @@ def phrase(metric: str) -> Phrase:
     """Return how a metric is said; a user's own metric by its name."""
     name = words.label(metric)
     said = name[0].lower() + name[1:]
-    return PHRASES.get(metric, Phrase(f"{said} is {{value}}", f"{name} has fallen", f"{name} has risen"))
+    return PHRASES.get(metric, Phrase(f"{said} is {{value}}", f"{name} has fallen", f"{name} has risen", name))
 
 
 def sentence(text: str) -> str:
@@ -88,41 +98,33 @@ def amount(metric: str, value: float, unit: str, period: str = "") -> str:
     return words.value(value, unit)
 
 
-def change(row: Mapping[str, Any]) -> str | None:
-    """Say an answer's clear change since the window before, or None where there is none.
-
-    "Changes reach production faster: 40 days, 12 days faster than in the window before".
-    """
-    if not words.is_clear(row):
-        return None
+def change(row: Mapping[str, Any]) -> str:
+    """Say which way an answer went since the window before: "Changes reach production faster"."""
     said = phrase(str(row["metric"]))
-    fell = float(row["value"]) < float(row["previous"])
-    return f"{said.falling if fell else said.rising}: {words.change(row)} than in the window before"
+    return said.falling if float(row["value"]) < float(row["previous"]) else said.rising
 
 
-def headline(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the one sentence on top of a report: the clear changes, or that there is none.
+def summary(rows: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    """Return the one sentence on top of a report, and the levels in a few more.
 
-    At most two changes are named, in the order of the rows; the tiles show the rest.
+    The sentence names the clear changes (at most two, in the order of the rows; the tiles show the rest), or says the
+    first level and that nothing changed clearly.
     """
     rows = list(rows)
-    clear = [row for row in rows if words.is_clear(row)]
-    if not any(not words.missing(row.get("value")) for row in rows):
-        return "Nothing was deployed in this window"
-    if not clear:
-        with_level = [row for row in rows if not words.missing(row.get("value"))]
-        return (
-            f"{sentence(level(with_level[0]))}; no clear change since the window before"
-            if _compared(rows)
-            else (sentence(level(with_level[0])))
-        )
-    said = [
-        phrase(str(row["metric"])).falling
-        if float(row["value"]) < float(row["previous"])
-        else phrase(str(row["metric"])).rising
-        for row in clear[:2]
-    ]
-    return " and ".join([said[0], *(text[0].lower() + text[1:] for text in said[1:])])
+    known = [row for row in rows if not words.missing(row.get("value"))]
+    if not known:
+        return "Nothing was deployed in this window", ""
+    levels = [sentence(level(row)) for row in known]
+    changes = [change(row) for row in known if words.is_clear(row)][:2]
+    if changes:
+        first = " and ".join([changes[0], *(text[0].lower() + text[1:] for text in changes[1:])])
+        return first, _sentences(levels)
+    compared = any(not words.missing(row.get("previous")) for row in known)
+    return levels[0] + ("; no clear change since the window before" if compared else ""), _sentences(levels[1:])
+
+
+def _sentences(texts: Sequence[str]) -> str:
+    return "".join(f"{text}. " for text in texts).strip()
 
 
 def direction(values: Sequence[float]) -> int:
@@ -139,26 +141,26 @@ def direction(values: Sequence[float]) -> int:
     return 0 if abs(deviate) < CLEAR else (1 if deviate > 0 else -1)
 
 
-def trend(metric: str, unit: str, values: Sequence[float], period: str = "period") -> str:
+def trend(
+    metric: str, unit: str, values: Sequence[float], period: str = "period", answer: Mapping[str, Any] | None = None
+) -> str:
     """Return the title of a trend: which way its complete periods go, and from where to where.
 
     `values` are the periods' values in order of time, without missing, partial and too small ones; the ends are the
-    medians of their first and last third.
+    medians of their first and last third (means of counts).  `answer` is the whole window's, for a level that is the
+    same here as elsewhere.
     """
-    said = phrase(metric)
-    if not values:
-        return f"{words.label(metric)}: no {period} with enough to say a value"
-    third = max(1, len(values) // 3)
-    first, last = median(values[:third]), median(values[-third:])
+    said, middle = phrase(metric), mean if unit == "count" else median
     way = direction(values)
+    third = max(1, len(values) // 3)
+    first, last = (middle(part) if part else 0.0 for part in (values[:third], values[-third:]))
     if way and (last - first) * way > 0:
         start, end = amount(metric, first, unit, period), amount(metric, last, unit, period)
         return f"{said.rising if way > 0 else said.falling}: from about {start} to about {end}"
-    usual = sentence(said.level.format(value=f"about {amount(metric, median(values), unit, period)}"))
-    if len(values) < ENOUGH:
-        return f"{usual}; too few {words.nouns(period)} to call a trend"
-    return f"{usual}; no clear trend"
-
-
-def _compared(rows: Iterable[Mapping[str, Any]]) -> bool:
-    return any(not words.missing(row.get("previous")) for row in rows)
+    if answer is not None:
+        usual = sentence(level(answer))
+    elif values:
+        usual = sentence(said.level.format(value=f"about {amount(metric, middle(values), unit, period)}"))
+    else:
+        usual = f"{words.label(metric)}"
+    return f"{usual}; {'no clear trend' if len(values) >= ENOUGH else f'too few {words.nouns(period)} for a trend'}"

@@ -40,6 +40,8 @@ def schema(table: Table) -> pa.Schema:
 def checked(table: Table, rows: Iterable[Mapping[str, Any]], now: datetime, source: str) -> pa.Table:
     """Return `rows` as an Arrow table of `table`'s columns; of two rows with one key the later one stays.
 
+    An empty text is null where null may be, so that files that cannot tell the two apart bring back the same rows.
+
     Errors: RowError names row (from 1), column, value and what would be right; unknown columns are problems too.
     """
     given = list(rows)
@@ -54,6 +56,8 @@ def checked(table: Table, rows: Iterable[Mapping[str, Any]], now: datetime, sour
         values = [row.get(column.name) for row in kept]
         if column.name == "source":
             values = [value or source for value in values]
+        elif column.type == "text" and not column.required:
+            values = [value or None if isinstance(value, str) else value for value in values]
         array = _array(column, values)
         if array is None or (column.required and array.null_count):
             problems += _problems(column, [row.get(column.name) for row in given])

@@ -116,7 +116,9 @@ def kaplan_meier(rows, values, quantile):
 
 def calendar_days(receipt):
     where = ZoneInfo(receipt["parameters"]["timezone"])
-    start, end = (instant(receipt[name]).astimezone(where).replace(tzinfo=None) for name in ("window_start", "window_end"))
+    start, end = (
+        instant(receipt[name]).astimezone(where).replace(tzinfo=None) for name in ("window_start", "window_end")
+    )
     return (end - start) / timedelta(days=1)
 
 
@@ -162,7 +164,9 @@ def differences(receipt, folder):
     found = dict(zip(("value", "low", "high"), recomputed(receipt, rows), strict=True)) | {"n": len(rows)}
     for name, mine in found.items():
         theirs = receipt[name]
-        if (mine is None) != (theirs is None) or (mine is not None and not math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-12)):
+        if (mine is None) != (theirs is None) or (
+            mine is not None and not math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-12)
+        ):
             yield f"{name}: the receipt says {theirs}, its rows give {mine}"
 
 

@@ -92,7 +92,9 @@ def test_missing_columns_are_said_all_at_once(tmp_path):
 
 
 def test_types_are_those_of_the_table(tmp_path):
-    path = written(tmp_path / "a.csv", "repository,number,title,state,is_bot,created_at\na/b, 12 ,x,open,yes,2026-01-31\n")
+    path = written(
+        tmp_path / "a.csv", "repository,number,title,state,is_bot,created_at\na/b, 12 ,x,open,yes,2026-01-31\n"
+    )
     assert read_rows(path, TABLES["issues"]) == [
         {
             "repository": "a/b",
@@ -202,7 +204,11 @@ def test_a_file_of_deployments_speaks_from_its_first_row_on(tmp_path):
         "result": "failure",
     }
     (ledger,) = batches["sync_ledger"]
-    assert (ledger["repository"], ledger["window_start"], ledger["fetched"]) == ("checkout", datetime(2026, 2, 1, 10), 2)
+    assert (ledger["repository"], ledger["window_start"], ledger["fetched"]) == (
+        "checkout",
+        datetime(2026, 2, 1, 10),
+        2,
+    )
 
 
 def test_a_pattern_without_files_shows_the_nearest(tmp_path):

@@ -262,7 +262,11 @@ def test_bare_repositories_worktrees_and_linked_git_folders_are_read(repository,
     ("address", "name", "url"),
     [
         ("https://github.com/acme/shop.git", "acme/shop", "https://github.com/acme/shop"),
-        ("https://someone:secret@git.example.com:8443/acme/shop", "acme/shop", "https://git.example.com:8443/acme/shop"),
+        (
+            "https://someone:secret@git.example.com:8443/acme/shop",
+            "acme/shop",
+            "https://git.example.com:8443/acme/shop",
+        ),
         ("git@github.com:acme/shop.git", "acme/shop", "https://github.com/acme/shop"),
         ("ssh://git@github.com:22/acme/shop.git", "acme/shop", "https://github.com/acme/shop"),
         ("git@gitlab.com:group/sub/shop.git", "group/sub/shop", None),

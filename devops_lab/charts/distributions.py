@@ -12,6 +12,9 @@ from devops_lab import words
 from devops_lab.charts import style
 from devops_lab.charts.figures import MANY, finish, nothing
 
+RARE = 0.01  # of the observations at either end may lie outside the axis
+SHARES = [0, 25, 50, 75, 100]
+
 
 def distribution(observations: pd.DataFrame, metric: Any) -> go.Figure:
     """Draw how durations are distributed: for each duration the share of observations that took at most so long.
@@ -29,7 +32,7 @@ def distribution(observations: pd.DataFrame, metric: Any) -> go.Figure:
         return nothing(name, "No observation has a value in this window.")
     noun = words.noun(name)
     half, most = float(np.median(values)), float(np.quantile(values, 0.9))
-    axis = style.duration_axis(values.tolist())
+    axis = style.duration_axis(_bulk(values).tolist())
     steps = (
         np.unique(np.linspace(0, len(values) - 1, MANY).astype(int)) if len(values) > MANY else np.arange(len(values))
     )
@@ -49,7 +52,7 @@ def distribution(observations: pd.DataFrame, metric: Any) -> go.Figure:
         )
     )
     figure.update_xaxes(showgrid=True, **axis)
-    figure.update_yaxes(range=[0, 103], tickvals=[0, 25, 50, 75, 100], ticksuffix=" %")
+    figure.update_yaxes(range=[0, 103], tickvals=SHARES, ticktext=[f"{share} %" for share in SHARES])
     _mark(figure, half, 50, f"half: {words.hours(half)}", axis)
     _mark(figure, most, 90, f"9 in 10: {words.hours(most)}", axis)
     ratio = most / half if half > 0 else 0
@@ -58,6 +61,12 @@ def distribution(observations: pd.DataFrame, metric: Any) -> go.Figure:
     left = f" · {int(still_open.sum())} still open, not drawn" if still_open.any() else ""
     subtitle = f"{words.label(name)} · share of {words.whole(len(values))} {noun} that took at most so long{left}"
     return finish(figure, title, subtitle, "", height=320)
+
+
+def _bulk(values: np.ndarray) -> np.ndarray:
+    """Return what the axis is made for: all but the highest and the lowest hundredth, which would squeeze the rest."""
+    low, high = np.quantile(values, [RARE, 1 - RARE])
+    return values[(values >= low) & (values <= high)]
 
 
 def _mark(figure: go.Figure, x: float, y: float, text: str, axis: dict[str, Any]) -> None:

@@ -12,11 +12,13 @@ import plotly.graph_objects as go
 
 from devops_lab import words
 from devops_lab.charts import style
+from devops_lab.charts.axes import time_axis
 from devops_lab.charts.figures import MANY, finish, nothing, shift
 
 UNSUCCESSFUL, UNATTRIBUTED = "unsuccessful", "unattributed"  # reasons the metrics give
 NAME = 60  # characters of a name from outside
 _ROW = 39  # pixels per row
+_APART = 0.015  # of the axis: closer bars would look like one
 _ROWS = 8  # rows of recoveries; more of them share the last
 
 
@@ -58,7 +60,7 @@ def deployment_timeline(deployments: pd.DataFrame, failures: pd.DataFrame, *, ti
     shown = pd.concat([good["occurred_at"], bad["occurred_at"], recoveries["ended_at"], loose["occurred_at"]])
     start, end = shift(shown.min(), timezone), shift(shown.max(), timezone)
     edge = (end - start) * 0.02 + timedelta(hours=6)
-    figure.update_xaxes(type="date", showgrid=True, range=[start - edge, end + edge])
+    time_axis(figure, start - edge, end + edge, grid=True)
     title, subtitle = _timeline_words(good, failed, recoveries, len(bad))
     return finish(figure, title, subtitle, "", height=40 + int((top - bottom) * _ROW))
 
@@ -116,9 +118,10 @@ def _timeline_words(good: pd.DataFrame, failed: pd.DataFrame, recoveries: pd.Dat
 def _recovery_bars(figure: go.Figure, recoveries: pd.DataFrame, timezone: str) -> int:
     """Draw recoveries in as few rows as keep them apart; return how many rows there are."""
     free: list[Any] = []
+    apart = (recoveries["ended_at"].max() - recoveries["started_at"].min()) * _APART if len(recoveries) else timedelta()
     for row in recoveries.to_dict("records"):
         since, until, is_open = row["started_at"], row["ended_at"], row["censored"]
-        place = next((index for index, end in enumerate(free) if end <= since), len(free))
+        place = next((index for index, end in enumerate(free) if end + apart <= since), len(free))
         if place == len(free) and place < _ROWS:
             free.append(until)
         place = min(place, _ROWS - 1)

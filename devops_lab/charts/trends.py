@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,19 +13,24 @@ import plotly.graph_objects as go
 
 from devops_lab import findings, words
 from devops_lab.charts import style
+from devops_lab.charts.axes import scaled, shade_unknown, time_axis, value_axis
 from devops_lab.charts.figures import finish, nothing, shift
 
+GROUP_NAME = 24  # characters of a group's name at its line
 BAR = 0.8  # of a period's width
 _DAYS = {1: "day", 7: "week", 30: "month", 91: "quarter", 365: "year"}
 
 
-def trend(frame: pd.DataFrame, metric: Any, *, timezone: str = "UTC") -> go.Figure:
+def trend(
+    frame: pd.DataFrame, metric: Any, *, answer: Mapping[str, Any] | None = None, timezone: str = "UTC"
+) -> go.Figure:
     """Draw a metric over its periods: points with their 95 % band, or bars where it counts things.
 
-    `frame` is the long frame of ``metric.over(store, every=…)``, `metric` the metric or its name.  A missing period is
-    a gap, and shaded where the sync did not cover it; a hollow mark is a period only partly covered, still running, or
-    with fewer than six observations; a triangle says "more than" (the median was not reached yet).  A percentile
-    beside the median (p90) is a thin grey line.  Several groups are a line each, without bands.
+    `frame` is the long frame of ``metric.over(store, every=…)``, `metric` the metric or its name, `answer` the row of
+    the whole window (its number then stands in the title).  A missing period is a gap, and shaded where the sync did
+    not cover it; a hollow mark is a period only partly covered, still running, or with fewer than six observations; a
+    triangle says "more than" (the median was not reached yet).  A percentile beside the median (p90) is a thin grey
+    line.  Several groups are a line each, without bands.
     """
     name = getattr(metric, "name", str(metric))
     if frame.empty:
@@ -33,29 +40,44 @@ def trend(frame: pd.DataFrame, metric: Any, *, timezone: str = "UTC") -> go.Figu
         return _groups(frame, name, timezone)
     main, others = _statistics(frame)
     rows = _with_times(frame[frame["statistic"] == main], timezone)
+    beside = [_with_times(frame[frame["statistic"] == other], timezone) for other in others[:1]]
     unit, period = str(rows["unit"].iloc[0]), _period(rows)
     figure = go.Figure()
-    drawn = ["each bar: " if unit == "count" else "each point: "]
-    drawn[0] += f"one {period}" if unit in ("count", "share") else f"{main} of one {period}"
+    value_axis(figure, [rows["value"].fillna(rows["low"]), *(other["value"] for other in beside)], unit)
     if unit == "count":
         _bars(figure, rows, name)
     else:
         _line(figure, rows, name)
-        drawn += ["band: 95 % interval"] if _has_interval(rows) else []
-        for other in others[:1]:
-            _context_line(figure, _with_times(frame[frame["statistic"] == other], timezone), other, main)
-            drawn.append(f"grey: {_spoken(other)}")
-    _shade_unknown(figure, rows)
-    _value_axis(figure, frame[frame["statistic"].isin([main, *others[:1]])], unit)
-    if (rows["partial"] | rows["too_few"]).any():
-        drawn.append(f"{'hatched' if unit == 'count' else 'hollow'}: part of a {period}, or too few")
-    if figure.layout.yaxis.type == "log":
-        drawn.append("logarithmic")
+        for other in beside:
+            _context_line(figure, other, main)
+    shade_unknown(figure, rows)
+    time_axis(figure, rows["from"].iloc[0], rows["to"].iloc[-1])
     solid = rows[rows["value"].notna() & ~rows["partial"] & ~(rows["too_few"] & (unit != "count"))]
-    title = findings.trend(name, unit, [float(value) for value in solid["value"]], period)
-    known = [float(value) for value in rows["value"].dropna()]
-    spread = f" Values from {words.value(min(known), unit)} to {words.value(max(known), unit)}." if known else ""
-    return finish(figure, title, f"{words.label(name)} · " + " · ".join(drawn), spread)
+    title = findings.trend(name, unit, [float(value) for value in solid["value"]], period, answer)
+    return finish(
+        figure, title, _subtitle(name, rows, period, bool(beside), figure.layout.yaxis.type == "log"), _spread(rows)
+    )
+
+
+def _subtitle(name: str, rows: pd.DataFrame, period: str, beside: bool, log: bool) -> str:
+    """Return what is drawn and in which unit; only signs that are there are explained."""
+    unit = str(rows["unit"].iloc[0])
+    said = [f"{findings.phrase(name).drawn}, per {period}"]
+    said += ["shaded: 95 % interval"] if unit != "count" and _has_interval(rows) else []
+    said += ["grey: 9 in 10"] if beside else []
+    few, part = rows["too_few"].any() and unit != "count", rows["partial"].any()
+    reasons = ([f"fewer than {words.TOO_FEW} {words.noun(name)}"] if few else []) + (
+        [f"part of a {period}"] if part else []
+    )
+    said += [f"{'hatched' if unit == 'count' else 'hollow'}: {' or '.join(reasons)}"] if reasons else []
+    return " · ".join(said + (["logarithmic scale"] if log else []))
+
+
+def _spread(rows: pd.DataFrame) -> str:
+    known, unit = rows["value"].dropna(), str(rows["unit"].iloc[0])
+    if known.empty:
+        return ""
+    return f" Values from {words.value(float(known.min()), unit)} to {words.value(float(known.max()), unit)}."
 
 
 def _statistics(frame: pd.DataFrame) -> tuple[str, list[str]]:
@@ -114,8 +136,67 @@ def _hover(row: Any, metric: str) -> str:
     return "<br>".join(lines)
 
 
-def _scaled(values: Any, unit: str) -> Any:
-    return values * 100 if unit == "share" else values * words.HOURS.get(unit, 1.0)
+def _context_line(figure: go.Figure, rows: pd.DataFrame, main: str) -> None:
+    """Draw a percentile beside the median as a thin grey line; where there are too few rows it says nothing."""
+    unit, statistic = str(rows["unit"].iloc[0]), str(rows["statistic"].iloc[0])
+    rows = rows.assign(value=rows["value"].mask(rows["too_few"]))
+    figure.add_trace(
+        go.Scatter(
+            x=list(rows["middle"]),
+            y=_list(scaled(rows["value"], unit)),
+            mode="lines+markers",
+            connectgaps=False,
+            cliponaxis=False,
+            line={"color": style.CONTEXT, "width": 1.5},
+            marker={"size": 4, "color": style.CONTEXT},
+            text=[
+                f"<b>{words.answer(row)}</b><br>{_spoken(statistic)}<br>{words.window(row['from'], row['to'])}"
+                for row in rows.to_dict("records")
+            ],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    )
+    if rows["value"].notna().any():
+        figure.update_layout(margin_r=66)
+        _label_end(figure, figure.data[-1], _spoken(statistic), style.CONTEXT, "bottom")
+        _label_end(figure, figure.data[-2], main, style.ACCENT, "top")
+
+
+def _label_end(figure: go.Figure, trace: Any, text: str, colour: str, anchor: str = "middle") -> None:
+    """Write a label behind the last point of a line, in its colour."""
+    known = [(x, y) for x, y in zip(trace.x, trace.y, strict=True) if y is not None]
+    if not known:
+        return
+    x, y = known[-1]
+    figure.add_annotation(
+        x=x,
+        y=math.log10(y) if figure.layout.yaxis.type == "log" else y,
+        text=text,
+        font={"color": colour, "size": 12},
+        showarrow=False,
+        xanchor="left",
+        yanchor=anchor,
+        xshift=8,
+    )
+
+
+def _groups(frame: pd.DataFrame, name: str, timezone: str) -> go.Figure:
+    """Draw one line per group with its name at the end; beyond seven groups the rest is grey and unnamed."""
+    figure = go.Figure(layout={"margin": {"r": 110}})
+    main, _ = _statistics(frame)
+    frame = _with_times(frame[frame["statistic"] == main], timezone)
+    unit = str(frame["unit"].iloc[0])
+    value_axis(figure, [frame["value"].fillna(frame["low"])], unit)
+    time_axis(figure, frame["from"].min(), frame["to"].max())
+    groups = list(frame.groupby("group_name", sort=True, dropna=False))
+    for index, (group, rows) in enumerate(groups):
+        named = index < len(style.GROUPS) - 1
+        _line(figure, rows, name, style.GROUPS[index] if named else style.CONTEXT, band=False)
+        if named:
+            _label_end(figure, figure.data[-1], html.escape(str(group)[:GROUP_NAME]), style.GROUPS[index])
+    title = f"{words.label(name)} of {words.plural(len(groups), 'group')}, each against its own past"
+    period = _period(frame[frame["group_name"] == groups[0][0]])
+    return finish(figure, title, f"{findings.phrase(name).drawn}, per {period}", "")
 
 
 def _line(figure: go.Figure, rows: pd.DataFrame, metric: str, colour: str = style.ACCENT, band: bool = True) -> None:
@@ -128,9 +209,10 @@ def _line(figure: go.Figure, rows: pd.DataFrame, metric: str, colour: str = styl
     figure.add_trace(
         go.Scatter(
             x=list(rows["middle"]),
-            y=_list(_scaled(shown, unit)),
+            y=_list(scaled(shown, unit)),
             mode="lines+markers",
             connectgaps=False,
+            cliponaxis=False,
             line={"color": colour, "width": 2},
             marker={
                 "size": 8,
@@ -157,7 +239,7 @@ def _band(figure: go.Figure, rows: pd.DataFrame, unit: str) -> None:
     ys: list[Any] = []
     whole = rows["low"].notna() & rows["high"].notna() & np.isfinite(rows["high"].astype(float))
     for _, run in rows.groupby((~whole).cumsum()[whole], sort=False):
-        times, low, high = list(run["middle"]), _list(_scaled(run["low"], unit)), _list(_scaled(run["high"], unit))
+        times, low, high = list(run["middle"]), _list(scaled(run["low"], unit)), _list(scaled(run["high"], unit))
         if len(run) == 1:
             quarter = (run["to"].iloc[0] - run["from"].iloc[0]) / 4
             times, low, high = [times[0] - quarter, times[0] + quarter], low * 2, high * 2
@@ -169,65 +251,6 @@ def _band(figure: go.Figure, rows: pd.DataFrame, unit: str) -> None:
                 x=xs, y=ys, mode="lines", fill="toself", fillcolor=style.BAND, line={"width": 0}, hoverinfo="skip"
             )
         )
-
-
-def _context_line(figure: go.Figure, rows: pd.DataFrame, statistic: str, main: str) -> None:
-    unit = str(rows["unit"].iloc[0])
-    figure.add_trace(
-        go.Scatter(
-            x=list(rows["middle"]),
-            y=_list(_scaled(rows["value"], unit)),
-            mode="lines+markers",
-            connectgaps=False,
-            line={"color": style.CONTEXT, "width": 1.5},
-            marker={"size": 4, "color": style.CONTEXT},
-            text=[
-                f"<b>{words.answer(row)}</b><br>{_spoken(statistic)}<br>{words.window(row['from'], row['to'])}"
-                for row in rows.to_dict("records")
-            ],
-            hovertemplate="%{text}<extra></extra>",
-        )
-    )
-    figure.update_layout(margin_r=66)
-    for text, colour, trace, anchor in (
-        (_spoken(statistic), style.CONTEXT, -1, "bottom"),
-        (main, style.ACCENT, -2, "top"),
-    ):
-        _label_end(figure, figure.data[trace], text, colour, anchor)
-
-
-def _label_end(figure: go.Figure, trace: Any, text: str, colour: str, anchor: str = "middle") -> None:
-    """Write a label behind the last point of a line, in its colour."""
-    known = [(x, y) for x, y in zip(trace.x, trace.y, strict=True) if y is not None]
-    if not known:
-        return
-    figure.add_annotation(
-        x=known[-1][0],
-        y=known[-1][1],
-        text=text,
-        font={"color": colour, "size": 12},
-        showarrow=False,
-        xanchor="left",
-        yanchor=anchor,
-        xshift=8,
-    )
-
-
-def _groups(frame: pd.DataFrame, name: str, timezone: str) -> go.Figure:
-    """Draw one line per group with its name at the end; beyond seven groups the rest is grey and unnamed."""
-    figure = go.Figure(layout={"margin": {"r": 110}})
-    main, _ = _statistics(frame)
-    frame = _with_times(frame[frame["statistic"] == main], timezone)
-    unit = str(frame["unit"].iloc[0])
-    groups = list(frame.groupby("group_name", sort=True, dropna=False))
-    for index, (group, rows) in enumerate(groups):
-        named = index < len(style.GROUPS) - 1
-        _line(figure, rows, name, style.GROUPS[index] if named else style.CONTEXT, band=False)
-        if named:
-            _label_end(figure, figure.data[-1], html.escape(str(group))[:40], style.GROUPS[index])
-    _value_axis(figure, frame, unit)
-    title = f"{words.label(name)} of {words.plural(len(groups), 'group')}, each against its own past"
-    return finish(figure, title, f"{main} of one {_period(frame)} · {unit}", "")
 
 
 def _bars(figure: go.Figure, rows: pd.DataFrame, metric: str) -> None:
@@ -251,41 +274,3 @@ def _bars(figure: go.Figure, rows: pd.DataFrame, metric: str) -> None:
             hovertemplate="%{text}<extra></extra>",
         )
     )
-
-
-def _shade_unknown(figure: go.Figure, rows: pd.DataFrame) -> None:
-    """Shade runs of periods that have no value because the sync did not cover them."""
-    unknown = (rows["value"].isna() & rows["coverage"].lt(1)).to_numpy()
-    runs = np.flatnonzero(np.diff(np.concatenate([[0], unknown.astype(int), [0]]))).reshape(-1, 2)
-    for first, after in runs:
-        start, end = rows["from"].iloc[first], rows["to"].iloc[after - 1]
-        figure.add_shape(
-            type="rect",
-            xref="x",
-            yref="paper",
-            x0=start,
-            x1=end,
-            y0=0,
-            y1=1,
-            fillcolor=style.UNKNOWN,
-            line_width=0,
-            layer="below",
-        )
-    if len(runs):
-        first, after = max(runs, key=lambda run: run[1] - run[0])
-        middle = rows["from"].iloc[first] + (rows["to"].iloc[after - 1] - rows["from"].iloc[first]) / 2
-        figure.add_annotation(
-            x=middle, y=1, yref="paper", yanchor="top", text="not covered", showarrow=False, font_size=11
-        )
-
-
-def _value_axis(figure: go.Figure, rows: pd.DataFrame, unit: str) -> None:
-    if unit == "share":
-        highest = np.nanmax([*_scaled(rows["value"], unit).fillna(0), 10])
-        figure.update_yaxes(ticksuffix=" %", range=[0, min(100, highest * 1.25)], nticks=6)
-    elif unit in words.HOURS:
-        known = _scaled(rows["value"].fillna(rows["low"]).dropna(), unit)
-        figure.update_yaxes(**style.duration_axis([float(value) for value in known]))
-    else:
-        figure.update_yaxes(nticks=5, tickformat=",d" if unit == "count" and rows["value"].max() >= 4 else "")
-    figure.update_xaxes(type="date")

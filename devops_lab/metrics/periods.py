@@ -98,10 +98,10 @@ def window(
     known_end = min(end, as_of)
     if since is not None:
         start = instant(since, timezone, "since")
-    elif last is not None and last.strip().lower() == "all":
+    elif isinstance(last, str) and last.strip().lower() == "all":
         start = min(first or before(known_end, DEFAULT_LAST, timezone), known_end - timedelta(microseconds=1))
     else:
-        start = before(end, last or DEFAULT_LAST, timezone)
+        start = before(end, DEFAULT_LAST if last is None else last, timezone)
     if start >= end:
         raise QuestionError(f"the window from {start} to {end} (UTC) is empty or reversed; `until` is not included")
     if start >= known_end:

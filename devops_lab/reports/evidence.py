@@ -6,6 +6,7 @@ number it explains.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ GRADES = {
     "window": "the latest deployment before it",
 }
 EXAMPLES = 3
-SHA = 40
+_SHA = re.compile(r"\b[0-9a-f]{40}\b")
 _FAILURES = """
 select f.*, d.ref as deployment_ref, d.url as deployment_url, d.finished_at as deployment_finished_at
 from failures f
@@ -51,8 +52,8 @@ def slowest(question: Question) -> Piece:
     columns = [
         Column("Change", lambda row: short(row["id"]), lambda row: row["url"]),
         Column("What it says", lambda row: shortened(row["title"])),
-        Column("First commit", lambda row: words.day(row["started_at"], zone), numeric=True),
-        Column("In production", lambda row: words.day(row["ended_at"], zone), numeric=True),
+        Column("First commit", lambda row: words.day(row["started_at"], zone)),
+        Column("In production", lambda row: words.day(row["ended_at"], zone)),
         Column("Took", lambda row: words.hours(float(row["value"])), numeric=True),
     ]
     if counted["note"].head(20).notna().any():
@@ -72,7 +73,7 @@ def failures(question: Question) -> Piece:
     zone = question.timezone
     columns = [
         Column("Deployment", _deployment, lambda row: row["deployment_url"]),
-        Column("Deployed", lambda row: words.day(row["deployment_finished_at"], zone), numeric=True),
+        Column("Deployed", lambda row: words.day(row["deployment_finished_at"], zone)),
         Column("Failure", lambda row: shortened(row["title"]) or short(row["failure_id"]), lambda row: row["url"]),
         Column("Kind", lambda row: str(row["remedy"] or row["source_kind"]).replace("_", " ")),
         Column("Why this deployment", lambda row: GRADES.get(row["grade"], "nothing says which")),
@@ -104,8 +105,8 @@ def left_out(question: Question) -> Piece:
         Column("Metric", lambda row: row["metric"]),
         Column("Left out because", lambda row: row["reason"]),
         Column("For example", lambda row: ", ".join(short(one["id"]) for one in row["examples"])),
-        Column("Left out", lambda row: words.whole(row["count"]), numeric=True),
         Column("Counted", lambda row: words.whole(row["counted"]), numeric=True),
+        Column("Left out", lambda row: words.whole(row["count"]), numeric=True),
     ]
     return table(rows, columns)
 
@@ -119,13 +120,10 @@ def corrections(question: Question) -> Piece:
         return paragraph("None: every number is what the rules make of the facts.")
     columns = [
         Column("What", lambda row: f"{row['kind']} {row['id']}"),
-        Column(
-            "Correction",
-            lambda row: ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in row["values"].items()),
-        ),
+        Column("Correction", lambda row: _said(row["values"])),
         Column("Reason", lambda row: shortened(row["reason"])),
         Column("By", lambda row: row["by"]),
-        Column("On", lambda row: words.day(row["made_at"], question.timezone), numeric=True),
+        Column("On", lambda row: words.day(row["made_at"], question.timezone)),
     ]
     return table(rows, _with_service(columns, question), rest=f"in {corrected.FILE}")
 
@@ -146,8 +144,8 @@ def coverage(question: Question) -> Piece:
     zone = question.timezone
     columns = [
         Column("Table", lambda row: row["table_name"].replace("_", " ")),
-        Column("From", lambda row: words.day(row["since"], zone), numeric=True),
-        Column("To", lambda row: words.day(row["until"], zone), numeric=True),
+        Column("From", lambda row: words.day(row["since"], zone)),
+        Column("To", lambda row: words.day(row["until"], zone)),
         Column("Asked", lambda row: words.whole(row["asked"]), numeric=True),
         Column("Came", lambda row: words.whole(row["fetched"]), numeric=True),
         Column("Gone", lambda row: words.whole(row["missing"]), numeric=True),
@@ -166,8 +164,16 @@ def coverage(question: Question) -> Piece:
 def short(identity: Any) -> str:
     """Return an id as people write it: a sha by its first ten letters, everything else as it is."""
     text = "" if words.missing(identity) else str(identity)
-    is_sha = len(text) == SHA and all(letter in "0123456789abcdef" for letter in text)
-    return text[:10] if is_sha else shortened(text, 40)
+    return shortened(_SHA.sub(lambda match: match.group(0)[:10], text), 40)
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    """Return what a correction sets, in words: "unplanned: no"."""
+    plain = {True: "yes", False: "no"}
+    return ", ".join(
+        f"{key.replace('_', ' ')}: {plain[value] if isinstance(value, bool) else value}"
+        for key, value in values.items()
+    )
 
 
 def _records(rows: pd.DataFrame, question: Question) -> list[dict[str, Any]]:

@@ -14,14 +14,16 @@ from typing import Any
 
 import pandas as pd
 
-from devops_lab import metrics
+from devops_lab import charts, metrics
 from devops_lab.config import Settings, load
 from devops_lab.errors import QuestionError
 from devops_lab.metrics import answers, benchmarks
 from devops_lab.store import Store
 
 STORE, CONFIG = "lab", "lab.toml"
-_EVERY = ((35, "day"), (400, "week"), (366 * 6, "month"))  # windows of up to so many days get periods of …
+MIN_PERIODS, MAX_PERIODS = 6, 120
+A_FEW = 4  # deployments per period: from so many on a share says something
+_DAYS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.25}
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,16 @@ class Question:
 
     @cached_property
     def every(self) -> str:
-        """The period of trends: the one asked for, else days up to five weeks, weeks to a year, months, quarters."""
+        """The period of trends: the one asked for, else the shortest with a few deployments in each.
+
+        At least six periods fit the window and at most 120; where deployments are too rare for that, the longest.
+        """
         start, end = self.window
-        return self.period or next((name for most, name in _EVERY if (end - start).days <= most), "quarter")
+        length = max((end - start).total_seconds() / 86400, 1.0)
+        deployed = float(self.dora.loc[self.dora["metric"] == "deployment_frequency", "n"].sum())
+        fitting = [name for name, days in _DAYS.items() if MIN_PERIODS <= length / days <= MAX_PERIODS]
+        enough = [name for name in fitting if deployed * _DAYS[name] / length >= A_FEW]
+        return self.period or next(iter(enough + fitting[::-1]), "day" if length < MAX_PERIODS else "year")
 
     @property
     def title(self) -> str:
@@ -88,11 +97,23 @@ class Question:
         """Return the rows behind one metric's number."""
         return metrics.find(metric).observations(self.store, **self.words)
 
-    def over(self, metric: str, **options: Any) -> pd.DataFrame:
-        """Return one metric over the window's periods; durations with the median and the p90."""
+    def trend(self, metric: str) -> Any:
+        """Draw one metric over the window's periods; durations with the median and the p90."""
         found = metrics.find(metric)
         statistics = ["median", "p90"] if found.statistics == ("median",) else list(found.statistics)
-        return found.over(self.store, every=self.every, **{"statistic": statistics, **self.words, **options})
+        frame = found.over(self.store, every=self.every, statistic=statistics, **self.words)
+        answer = self.dora[self.dora["metric"] == metric].to_dict("records")
+        return charts.trend(frame, found, answer=answer[0] if answer else None, timezone=self.timezone)
+
+    def distribution(self, metric: str) -> Any:
+        """Draw how one metric's durations are distributed over the window."""
+        return charts.distribution(self.observations(metric), metrics.find(metric))
+
+    def timeline(self) -> Any:
+        """Draw the window's deployments, and the failed ones until they recovered."""
+        deployments = self.observations("deployment_rework_rate")
+        recoveries = self.observations("failed_deployment_recovery_time")
+        return charts.deployment_timeline(deployments, recoveries, timezone=self.timezone)
 
 
 def ask(

@@ -14,7 +14,7 @@ from devops_lab.metrics import benchmarks
 from devops_lab.reports.page import Piece, html, joined, paragraph, together
 from devops_lab.reports.question import Question
 
-INTERVAL = "95 % interval"
+INTERVAL = "95 %:"
 
 
 def top(question: Question) -> Piece:
@@ -63,12 +63,10 @@ def headline(answers: pd.DataFrame) -> Piece:
 
     `answers` is the frame of ``dl.dora(store, …)``.
     """
-    rows = answers.to_dict("records")
-    first = findings.headline(rows)
-    levels = [findings.sentence(findings.level(row)) for row in rows if not words.missing(row["value"])]
-    lead = ". ".join(levels) + "." if levels else ""
+    first, rest = findings.summary(answers.to_dict("records"))
+    more = html("<p>{}</p>", rest) if rest else ""
     return Piece(
-        html('<div class="lab-headline"><p class="headline">{}.</p><p>{}</p></div>', first, lead), f"{first}.\n{lead}"
+        html('<div class="lab-headline"><p class="headline">{}.</p>{}</div>', first, more), f"{first}.\n{rest}"
     )
 
 
