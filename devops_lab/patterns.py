@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 SPECIAL = set("*?+[]!\\")
-_SET_SPECIAL = re.compile(r"[\\^\[\]&~|]|(?<=-)-")
+_SET_SPECIAL = re.compile(r"[\\^\[\]&~|]")
 _MATRIX = re.compile(r" \((?:[^()]|\([^()]*\))*\)$")
 _LEAST_LIKE = 0.3
 

@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from devops_lab import delivery
 from devops_lab.config import Service, Settings
@@ -21,6 +21,7 @@ from devops_lab.errors import LabError, SourceError, UserError
 from devops_lab.github_api import GitHubClient
 from devops_lab.metrics import periods
 from devops_lab.privacy import People, load_key
+from devops_lab.sources import Source
 from devops_lab.sources.files import Files
 from devops_lab.sources.git import Git
 from devops_lab.sources.github import GitHub
@@ -34,20 +35,6 @@ Say = Callable[[str], None]
 Progress = Callable[[str, int, int | None], None]
 
 
-class Source(Protocol):
-    """What a source must supply: batches of rows of stored tables, newest first, each followed by its ledger row.
-
-    ``pull`` yields ``(table_name, rows)``; details come before the rows they belong to, so that a stored parent means
-    that its details are stored.  After a table, one ``("sync_ledger", rows)`` says what was asked and what came.
-    """
-
-    name: str
-
-    def pull(self, since: datetime | None, until: datetime) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Yield the batches of everything that changed between `since` and `until`."""
-        ...
-
-
 @dataclass
 class Outcome:
     """What one source of one repository gave: rows per table, or the problem that ended it."""
@@ -57,6 +44,7 @@ class Outcome:
     tables: dict[str, Written] = field(default_factory=dict)
     missing: int = 0
     refused: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     problem: LabError | None = None
 
     @property
@@ -223,6 +211,7 @@ def _pull(
             writer.remove(table, keys)
     except (SourceError, UserError) as problem:
         outcome.problem = problem
+    outcome.notes = list(getattr(source, "notes", []))
     return outcome
 
 

@@ -253,7 +253,9 @@ class TestReverts:
 
     def test_a_squashed_commit_leads_to_its_pull_request(self):
         pulls = [pull(12, "b", at(2))]
-        own = [{"number": 12, "sha": sha("gone"), "authored_at": at(1), "subject": "x", "is_bot": False, "reverts": None}]
+        own = [
+            {"number": 12, "sha": sha("gone"), "authored_at": at(1), "subject": "x", "is_bot": False, "reverts": None}
+        ]
         for named in (sha("gone"), "#12", sha("b")):
             found = derived(file_service(), self.revert(named), pulls, own, reported_deployments=self.MADE)
             assert failures(found) == {sha("d"): ("d2", "remedy")}, named
@@ -329,7 +331,12 @@ class TestOtherRemedies:
         assert failures(found) == {"#12": (None, None)}
 
     def test_a_patch_release_mends_the_release_before_it_on_its_line(self):
-        line = [commit("a", "", at(1)), commit("b", "a", at(2)), commit("fix", "a", at(3)), commit("fix2", "fix", at(5))]
+        line = [
+            commit("a", "", at(1)),
+            commit("b", "a", at(2)),
+            commit("fix", "a", at(3)),
+            commit("fix2", "fix", at(5)),
+        ]
         tags = [
             {"tag": tag, "sha": sha(name), "tagged_at": when}
             for tag, name, when in [

@@ -245,7 +245,7 @@ def test_failed_cancelled_and_excluded_deployments_carry_nothing():
         FIRST,
         deployment("failed", "a", 2, "failure"),
         deployment("cancelled", "a", 3, "cancelled"),
-        deployment("running", "a", 4, None, **{}) | {"finished_at": None},
+        deployment("running", "a", 4, None) | {"finished_at": None},
         deployment("taken out", "a", 5, excluded="by correction"),
         deployment("succeeded", "a", 6),
     ]

@@ -46,10 +46,11 @@ def test_a_wrong_date_in_row_7_names_file_row_column_and_value(tmp_path):
     path = written(tmp_path / "incidents.csv", "\n".join(lines))
     with pytest.raises(RowError) as raised:
         incidents(path)
-    assert raised.value.problems == [
+    (problem,) = raised.value.problems
+    assert problem == (
         "incidents.csv, row 7 (line 8), column started_at: 'soon' is no date; write a date such as "
         "2026-01-31T12:00:00+00:00, or seconds since 1970"
-    ]
+    )
     assert "nothing was written" in str(raised.value)
 
 

@@ -394,8 +394,9 @@ def test_variables_of_a_hook_do_not_lead_elsewhere(repository, tmp_path, monkeyp
 
 def test_broken_texts_and_clocks_are_read(repository):
     tree = repository.git("mktree", input="")
+    latin = b"encoding ISO-8859-1\n\n\xe4\xf6\n"
     lines = (
-        b"tree %s\nauthor A <A@X> 99999999999999999 +0000\ncommitter A <a@x> 1700000000 +0000\nencoding ISO-8859-1\n\n\xe4\xf6\n",
+        b"tree %s\nauthor A <A@X> 99999999999999999 +0000\ncommitter A <a@x> 1700000000 +0000\n" + latin,
         b"tree %s\nauthor A <a@x> 1700000000 +0000\ncommitter A <a@x> 1700000001 +0000\n\n\xff\xfe broken\n",
         b"tree %s\nauthor broken\ncommitter A <a@x> 1700000002 +0000\n\n",
     )

@@ -615,7 +615,7 @@ def test_work_older_than_the_window_that_was_merged_in_it_is_fetched():
     mainline = [{**raw} for raw in main]
     merged = {"number": 5, "state": "closed", "title": "long", "created_at": at(old), "updated_at": at(UNTIL - 5 * DAY)}
     routes = {
-        "/commits": [raw for raw in mainline],  # older work lies beyond the pages that are read
+        "/commits": list(mainline),  # older work lies beyond the pages that are read
         "/pulls": [{**merged, "merged_at": at(UNTIL - 5 * DAY), "merge_commit_sha": "c4"}],
         "/pulls/5/commits": branch[::-1],
         "/compare/c7...d0": {"commits": other, "total_commits": 1},

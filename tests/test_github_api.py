@@ -52,8 +52,9 @@ def test_every_item_of_a_list_is_read(waits, count, per_page, link):
 
 
 def test_the_next_page_is_asked_on_our_own_path_with_the_links_query(waits):
-    following = '<https://api.other.example/repositories/7/issues?state=all&per_page=100&after=Y3Vyc29y%3D&page=2>; rel="next", '
-    last = '<https://api.other.example/repositories/7/issues?page=9>; rel="last"'
+    other = "https://api.other.example/repositories/7/issues"
+    following = f'<{other}?state=all&per_page=100&after=Y3Vyc29y%3D&page=2>; rel="next", '
+    last = '<https://api.other.example/issues?page=9>; rel="last"'
     answers = [
         (200, [{"id": 1}], {"Link": following + last}),
         (200, [{"id": 2}], {"Link": last.replace("last", "prev")}),
@@ -147,9 +148,11 @@ def test_a_reset_far_in_the_future_is_capped():
     "zero", [{}, {"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "0001-01-01"}]
 )
 def test_a_server_without_limits_is_refused_at_once_not_waited_for(waits, zero):
-    with Server({"/list": (403, {"message": "Must have admin rights"}, zero)}) as server:
-        with pytest.raises(RefusedError, match="Must have admin rights"):
-            waits.client(server).get("/list")
+    with (
+        Server({"/list": (403, {"message": "Must have admin rights"}, zero)}) as server,
+        pytest.raises(RefusedError, match="Must have admin rights"),
+    ):
+        waits.client(server).get("/list")
     assert waits == []
     with Server({"/list": (200, [{"id": 1}], zero)}) as server:
         assert waits.client(server).get("/list") == [{"id": 1}]
@@ -157,9 +160,11 @@ def test_a_server_without_limits_is_refused_at_once_not_waited_for(waits, zero):
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_limit_that_never_ends_is_given_up(waits, status):
-    with Server({"/list": (status, {"message": "You have exceeded a secondary rate limit"})}) as server:
-        with pytest.raises(SourceError, match="12 times"):
-            waits.client(server).get("/list")
+    with (
+        Server({"/list": (status, {"message": "You have exceeded a secondary rate limit"})}) as server,
+        pytest.raises(SourceError, match="12 times"),
+    ):
+        waits.client(server).get("/list")
     assert sum(waits) < 3 * 3600
 
 
@@ -201,9 +206,11 @@ def test_waits_grow_and_end(waits):
 
 
 def test_a_web_page_where_json_was_expected_names_the_enterprise_address(waits):
-    with Server({"/repos/a/b": (200, b"<!DOCTYPE html><title>Sign in</title>")}) as server:
-        with pytest.raises(SourceError, match=r"Sign in.*https://HOST/api/v3"):
-            waits.client(server).repository("a/b")
+    with (
+        Server({"/repos/a/b": (200, b"<!DOCTYPE html><title>Sign in</title>")}) as server,
+        pytest.raises(SourceError, match=r"Sign in.*https://HOST/api/v3"),
+    ):
+        waits.client(server).repository("a/b")
     assert len(server.asked) == 3
 
 
@@ -259,16 +266,20 @@ def test_a_relative_move_is_followed(waits, status):
 
 def test_the_token_is_not_sent_to_another_server(waits):
     with Server({"/repos/a/b": {"id": 1}}) as other:
-        with Server({"/repos/a/b": (301, b"", {"Location": f"{other.url}/repos/a/b"})}) as server:
-            with pytest.raises(SourceError, match=r"sends the lab on to http://127.0.0.1; correct the url"):
-                waits.client(server).repository("a/b")
+        with (
+            Server({"/repos/a/b": (301, b"", {"Location": f"{other.url}/repos/a/b"})}) as server,
+            pytest.raises(SourceError, match=r"sends the lab on to http://127.0.0.1; correct the url"),
+        ):
+            waits.client(server).repository("a/b")
         assert other.asked == []
 
 
 def test_moving_in_circles_ends(waits):
-    with Server({"/repos/a/b": (301, b"", {"Location": "/repos/a/b"})}) as server:
-        with pytest.raises(SourceError, match="circles"):
-            waits.client(server).repository("a/b")
+    with (
+        Server({"/repos/a/b": (301, b"", {"Location": "/repos/a/b"})}) as server,
+        pytest.raises(SourceError, match="circles"),
+    ):
+        waits.client(server).repository("a/b")
 
 
 # ---------------------------------------------------------------------- tokens and what may be seen
@@ -284,16 +295,20 @@ def test_a_wrong_token_is_one_clear_message_without_the_token(waits):
 
 
 def test_a_hidden_repository_may_be_missing_or_unseen(waits):
-    with Server({}) as server:
-        with pytest.raises(AccessError, match=r"acme/secret does not exist on 127.0.0.1, or this token may not see it"):
-            waits.client(server).repository("acme/secret")
+    with (
+        Server({}) as server,
+        pytest.raises(AccessError, match=r"acme/secret does not exist on 127.0.0.1, or this token may not see it"),
+    ):
+        waits.client(server).repository("acme/secret")
         with pytest.raises(AccessError, match="set GITHUB_TOKEN to see a private one"):
             waits.client(server, token="").repository("acme/secret")
-    with Server(
-        {"/repos/acme/secret": (403, {"message": "Resource protected by organization SAML enforcement."})}
-    ) as server:
-        with pytest.raises(AccessError, match="SAML"):
-            waits.client(server).repository("acme/secret")
+    with (
+        Server(
+            {"/repos/acme/secret": (403, {"message": "Resource protected by organization SAML enforcement."})}
+        ) as server,
+        pytest.raises(AccessError, match="SAML"),
+    ):
+        waits.client(server).repository("acme/secret")
 
 
 @pytest.mark.parametrize("name", ["checkout", "a/b/c", "a/b?x", "../etc", "a/b c", "", "/b"])
@@ -410,7 +425,7 @@ def test_a_private_certificate_authority(waits, tmp_path, monkeypatch):
             waits.client(url).repository("a/b")
         assert waits == []
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
-        with pytest.raises(SourceError, match="nowhere.pem"):
+        with pytest.raises(SourceError, match=r"nowhere\.pem"):
             waits.client(url).repository("a/b")
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         assert waits.client(url).repository("a/b") == {"id": 1}

@@ -65,7 +65,6 @@ def test_sets_are_plain_sets():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert [c for c in "a^[&|~\\-b" if matches(c, ["[^[&&||~~\\a]"])] == list("a^[&|~\\")
-        assert matches("-", ["[a--]"]) or True
 
 
 @pytest.mark.parametrize(
@@ -94,7 +93,7 @@ def test_jobs(name, wanted, meant):
 
 def test_nearest_misses():
     names = ["prod-eu", "prod-us", "staging", "github-pages", None, ""]
-    assert nearest(["production"], names) == ["prod-us", "prod-eu"] or nearest(["production"], names)[0].startswith("prod")
+    assert nearest(["production"], names) == ["prod-eu", "prod-us", "staging"]
     assert nearest(["Staging"], names)[0] == "staging"
     assert nearest(["deploy-*"], ["Deploy-Prod", "lint"]) == ["Deploy-Prod"]
     assert nearest(["!v0.*"], ["v0.1"]) == []

@@ -1,6 +1,7 @@
 """Deployments from rules: each case is a handful of rows whose answer can be told by hand."""
 
 import random
+from datetime import datetime
 
 import pytest
 from made_rows import REPOSITORY, at, by_id, commit, deployment, derived, job, reported, run, service, sha, statuses
@@ -325,6 +326,17 @@ class TestOtherRules:
             ("d-1", sha("b"), "success", at(2)),
             ("d-2", sha("a"), "failure", at(2)),
         ]
+
+
+def test_two_deployments_in_a_month_are_two_rows_in_it():
+    """Trap 27: 15 September to 15 October are 30 days; 2 in 30 days is 0.067 a day and 0.47 a week."""
+    begin, end = datetime(2026, 9, 15), datetime(2026, 10, 15)
+    moments = [datetime(2026, 9, 14, 23, 59), begin, datetime(2026, 10, 1), end]
+    rows = of_files(*(reported(str(n), None, moment) for n, moment in enumerate(moments)))
+    inside = [row for row in rows.values() if begin <= row["finished_at"] < end]
+    assert len(inside) == 2
+    days = (end - begin).days
+    assert (round(len(inside) / days, 3), round(len(inside) / days * 7, 2)) == (0.067, 0.47)
 
 
 class TestRollbacks:

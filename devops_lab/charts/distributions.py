@@ -51,7 +51,7 @@ def distribution(observations: pd.DataFrame, metric: Any) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    figure.update_xaxes(showgrid=True, **axis)
+    figure.update_xaxes(showgrid=True, tickangle=0, **axis)
     figure.update_yaxes(range=[0, 103], tickvals=SHARES, ticktext=[f"{share} %" for share in SHARES])
     _mark(figure, half, 50, f"half: {words.hours(half)}", axis)
     _mark(figure, most, 90, f"9 in 10: {words.hours(most)}", axis)

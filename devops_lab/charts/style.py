@@ -52,7 +52,7 @@ LAYOUT: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "colorway": list(GROUPS),
-    "xaxis": {**_AXIS, "showgrid": False},
+    "xaxis": {**_AXIS, "showgrid": False, "ticklabelstandoff": 6},
     "yaxis": {**_AXIS, "rangemode": "tozero"},
     "showlegend": False,
     "hovermode": "closest",

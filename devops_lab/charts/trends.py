@@ -40,7 +40,8 @@ def trend(
         return _groups(frame, name, timezone)
     main, others = _statistics(frame)
     rows = _with_times(frame[frame["statistic"] == main], timezone)
-    beside = [_with_times(frame[frame["statistic"] == other], timezone) for other in others[:1]]
+    beside = [_beside(_with_times(frame[frame["statistic"] == other], timezone)) for other in others[:1]]
+    beside = [other for other in beside if other["value"].notna().any()]
     unit, period = str(rows["unit"].iloc[0]), _period(rows)
     figure = go.Figure()
     value_axis(figure, [rows["value"].fillna(rows["low"]), *(other["value"] for other in beside)], unit)
@@ -136,10 +137,14 @@ def _hover(row: Any, metric: str) -> str:
     return "<br>".join(lines)
 
 
+def _beside(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a percentile's rows without those of too few observations, where it would be the highest of them."""
+    return rows.assign(value=rows["value"].mask(rows["too_few"]))
+
+
 def _context_line(figure: go.Figure, rows: pd.DataFrame, main: str) -> None:
-    """Draw a percentile beside the median as a thin grey line; where there are too few rows it says nothing."""
+    """Draw a percentile beside the median as a thin grey line, both named at their ends."""
     unit, statistic = str(rows["unit"].iloc[0]), str(rows["statistic"].iloc[0])
-    rows = rows.assign(value=rows["value"].mask(rows["too_few"]))
     figure.add_trace(
         go.Scatter(
             x=list(rows["middle"]),
@@ -156,10 +161,9 @@ def _context_line(figure: go.Figure, rows: pd.DataFrame, main: str) -> None:
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    if rows["value"].notna().any():
-        figure.update_layout(margin_r=66)
-        _label_end(figure, figure.data[-1], _spoken(statistic), style.CONTEXT, "bottom")
-        _label_end(figure, figure.data[-2], main, style.ACCENT, "top")
+    figure.update_layout(margin_r=66)
+    _label_end(figure, figure.data[-1], _spoken(statistic), style.CONTEXT, "bottom")
+    _label_end(figure, figure.data[-2], main, style.ACCENT, "top")
 
 
 def _label_end(figure: go.Figure, trace: Any, text: str, colour: str, anchor: str = "middle") -> None:

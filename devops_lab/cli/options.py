@@ -65,7 +65,8 @@ def _outcome(outcome: Outcome) -> str:
     said += f"{rows.inserted} new, {rows.updated} changed, {rows.unchanged} as before"
     if outcome.missing:
         said += f", {outcome.missing} missing there"
-    refused = "".join(f"\n  refused: {reason}" for reason in outcome.refused)
+    refused = "".join(f"\n  {note}" for note in outcome.notes)
+    refused += "".join(f"\n  refused: {reason}" for reason in outcome.refused)
     return said + refused + (f"\n  failed: {outcome.problem}" if outcome.problem else "")
 
 

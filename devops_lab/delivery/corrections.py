@@ -17,7 +17,6 @@ The file is reviewed in Git and survives the store; of two corrections of one th
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -199,12 +198,14 @@ def _moment(moment: datetime) -> datetime:
 
 def _write(path: Path, text: str) -> None:
     """Write the file whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
             file.write(text)
-        os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o644)  # noqa: PTH101
-        Path(name).replace(path)
+        written = Path(file.name)
+        written.chmod(mode)
+        written.replace(path)
     except OSError as problem:
-        Path(name).unlink(missing_ok=True)
         raise ConfigError(path, [f"cannot be written: {problem.strerror}"]) from problem

@@ -200,8 +200,9 @@ def _promotions(found: PullRequests, commits: Mapping[str, Row], brought: Mappin
         head, base = row.get("head_ref"), row.get("base_ref")
         if not head or row.get("is_fork") or head == base:
             continue
-        collects = number in brings_any and patterns.matches(head, COLLECTING)
-        if head in bases or collects or (heads[head] > 1 and number in brings_merges):
+        collecting = patterns.matches(head, COLLECTING)
+        collects = head in bases or number in brings_any
+        if (collecting and collects) or (heads[head] > 1 and (head in bases or number in brings_merges)):
             promotions.add(number)
     return promotions
 

@@ -170,10 +170,8 @@ def short(identity: Any) -> str:
 def _said(values: Mapping[str, Any]) -> str:
     """Return what a correction sets, in words: "unplanned: no"."""
     plain = {True: "yes", False: "no"}
-    return ", ".join(
-        f"{key.replace('_', ' ')}: {plain[value] if isinstance(value, bool) else value}"
-        for key, value in values.items()
-    )
+    said = [(key.replace("_", " "), plain[one] if isinstance(one, bool) else one) for key, one in values.items()]
+    return ", ".join(f"{key}: {one}" for key, one in said)
 
 
 def _records(rows: pd.DataFrame, question: Question) -> list[dict[str, Any]]:

@@ -28,7 +28,9 @@ START_SECONDS = 120  # a cold disk may need long to import the kernel
 
 
 class OwnKernel(AsyncKernelManager):
-    """A kernel of this very interpreter, whatever kernels are installed."""
+    """A kernel of this very interpreter, whatever kernels are installed; what it says is encrypted where zmq can."""
+
+    transport_encryption = "auto"
 
     @property
     def kernel_spec(self) -> KernelSpec:

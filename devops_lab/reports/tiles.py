@@ -50,12 +50,13 @@ def tiers(question: Question) -> dict[str, str]:
 
 def heading(title: str, start: datetime, end: datetime, *, as_of: Any = None, timezone: str = "UTC") -> Piece:
     """Return the report's title, its window, and the instant it speaks for."""
-    said = words.window(start, end, timezone)
-    known = "" if words.missing(as_of) else f"as known on {words.moment(as_of, timezone)} {timezone}"
-    whole = html(
-        '<header class="lab-heading"><h1>{}</h1><p>{}{}</p></header>', title, said, f" · {known}" if known else ""
+    parts = ["DORA metrics", words.window(start, end, timezone)]
+    if not words.missing(as_of):
+        parts.append(f"as known on {words.moment(as_of, timezone)} {timezone}")
+    said = joined((html("<span>{}</span>", part) for part in parts), " · ")
+    return Piece(
+        html('<header class="lab-heading"><h1>{}</h1><p>{}</p></header>', title, said), "\n".join([title, *parts])
     )
-    return Piece(whole, "\n".join(part for part in (title, said, known) if part))
 
 
 def headline(answers: pd.DataFrame) -> Piece:

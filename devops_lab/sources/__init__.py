@@ -1,0 +1,26 @@
+"""Sources: outside facts → rows of stored tables.
+
+`SOURCES` lists the modules that read one kind of system each; the others beside them are their parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Protocol
+
+SOURCES = ("git", "github", "files")
+
+
+class Source(Protocol):
+    """What a source must supply: batches of rows of stored tables, newest first, each followed by its ledger row.
+
+    ``pull`` yields ``(table_name, rows)``; details come before the rows they belong to, so that a stored parent means
+    that its details are stored.  After a table, one ``("sync_ledger", rows)`` says what was asked and what came.
+    """
+
+    name: str
+
+    def pull(self, since: datetime | None, until: datetime) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Yield the batches of everything that changed between `since` and `until`."""
+        ...

@@ -187,9 +187,11 @@ class Git:
         references: References,
         until: datetime,
     ) -> list[Row]:
-        parents = {parent for text in references.cut_parents.values() for parent in text.split()}
-        missing = len(parents - dates.keys())
-        cut = [dates[sha] for sha in references.cut_parents if sha in dates]
+        lacking = {
+            sha: set(text.split()) - dates.keys() for sha, text in references.cut_parents.items() if sha in dates
+        }
+        missing = len(set().union(*lacking.values()))
+        cut = [dates[sha] for sha, parents in lacking.items() if parents]
         start = max(cut) if cut else min(dates.values(), default=until)
         end = until
         if not dates:

@@ -75,11 +75,11 @@ def instant(raw: Any, *path: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(value)
-    except ValueError:
+        if found.tzinfo not in (None, UTC):
+            found = found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if found.year < FIRST_YEAR:
-        return None
-    return found.replace(tzinfo=None) if found.tzinfo in (None, UTC) else found.astimezone(UTC).replace(tzinfo=None)
+    return found.replace(tzinfo=None) if found.year >= FIRST_YEAR else None
 
 
 def items(raw: Any, *path: str) -> list[Any]:

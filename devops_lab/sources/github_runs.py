@@ -92,9 +92,11 @@ class _Runs:
         self.names |= pull.workflow_names
 
     def known_between(self, first: datetime, last: datetime) -> bool:
+        """Say whether the store holds a run made in [`first`, `last`)."""
         return any(created is not None and first <= created < last for _, _, created in self.known.values())
 
     def holds(self, raw: Raw) -> bool:
+        """Say whether the store holds a run."""
         return number(raw, "id") in self.ids
 
     def changed(self, raw: Raw) -> bool:
@@ -105,6 +107,7 @@ class _Runs:
         return not (same and self.trusted and word(raw, "status") == "completed")
 
     def batches(self, group: list[Raw]) -> Iterator[Batch]:
+        """Yield the steps, the jobs and the attempts of a group of runs."""
         runs: list[Row] = []
         jobs: list[Row] = []
         steps: list[Row] = []

@@ -46,7 +46,7 @@ BOTS = frozenset(
 )
 BOT_ENDS = ("-bot", "_bot", " bot")
 
-_SHA = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
+_SHA = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 _JOINT = re.compile(r"[\s,;]{1,8}(?:and\b\s{0,4}|&\s{0,4})?")
 _REFERENCE = re.compile(r"(?P<repository>[\w.-]{1,100}/[\w.-]{1,100})?#(?P<number>[0-9]{1,9})(?![0-9])")
 _WEB_NUMBER = re.compile(
@@ -76,7 +76,7 @@ _LINE = re.compile(
 _DUPLICATE = re.compile(r"^[ \t>*_-]{0,12}duplicate of:?[ \t*_]{1,6}", re.IGNORECASE | re.MULTILINE)
 _WEB_RUN = re.compile(r"https?://\S{1,300}/actions/runs/([0-9]{1,20})(?![0-9])")
 _WEB_DEPLOYMENT = re.compile(r"https?://\S{1,300}/deployments/([0-9]{1,20})(?![0-9])")
-_WEB_COMMIT = re.compile(r"https?://\S{1,300}/commits?/([0-9a-f]{7,40})(?![0-9a-f])", re.IGNORECASE)
+_WEB_COMMIT = re.compile(r"https?://\S{1,300}/commits?/([0-9a-f]{7,64})(?![0-9a-f])", re.IGNORECASE)
 _PLAIN_ID = re.compile(r"(?=[^0-9]{0,99}[0-9])[A-Za-z0-9][A-Za-z0-9._/+:-]{0,99}")
 
 

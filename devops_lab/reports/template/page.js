@@ -5,6 +5,8 @@
   var plots = Array.prototype.slice.call(document.querySelectorAll(".plot[data-figure]"));
   var quiet = { displayModeBar: false, responsive: true, doubleClick: false, scrollZoom: false };
 
+  var NARROW = 480;
+
   function coloured(value, side) {
     if (typeof value === "string") {
       return Object.prototype.hasOwnProperty.call(colours, value) ? colours[value][side] : value;
@@ -18,10 +20,20 @@
     return value;
   }
 
+  function thin(axis, most) {
+    if (!axis) { return; }
+    axis.nticks = Math.min(axis.nticks || most, most);
+    while (axis.tickvals && axis.tickvals.length > most) {
+      axis.tickvals = axis.tickvals.filter(function (_, place) { return place % 2 === 0; });
+      axis.ticktext = axis.ticktext.filter(function (_, place) { return place % 2 === 0; });
+    }
+  }
+
   function draw(place, side) {
     var figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
     figure = coloured(figure, side);
     delete figure.layout.width;
+    if (place.clientWidth < NARROW) { thin(figure.layout.xaxis, 5); thin(figure.layout.yaxis, 6); }
     window.Plotly.react(place, figure.data, figure.layout, quiet).then(function () { place.dataset.drawn = "yes"; });
     place.dataset.side = side;
   }
