@@ -131,10 +131,10 @@ class Service(_Section):
     repository: str
     clone: Path | None = None
     paths: Patterns = []
-    deployment: DeploymentRule = Merges(**{"from": "merges"})
+    deployment: DeploymentRule = Merges.model_validate({"from": "merges"})
     incident: list[IncidentRule] = []
     rework: Rework = Rework()
-    attribution_window: float = Field(24.0, gt=0, description="hours")
+    attribution_window: float = Field(default=24.0, gt=0, description="hours")
 
     @field_validator("incident", mode="before")
     @classmethod
@@ -176,7 +176,7 @@ class Lab(_Section):
 class GitHub(_Section):
     """GitHub's address; Enterprise Server is ``https://HOST/api/v3``.  The token comes from ``GITHUB_TOKEN``."""
 
-    url: str = Field("https://api.github.com", pattern=r"^https?://[^\s@]+$")
+    url: str = Field(default="https://api.github.com", pattern=r"^https?://[^\s@]+$")
 
 
 class Privacy(_Section):

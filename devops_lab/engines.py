@@ -114,7 +114,6 @@ def _database(process: int) -> duckdb.DuckDBPyConnection:
     """Return this process' empty in-memory database; what a query makes on its own connection nobody else sees."""
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
-    connection.execute("set enable_progress_bar = false")
     return connection
 
 

@@ -155,8 +155,7 @@ def trend(
     third = max(1, len(values) // 3)
     first, last = (middle(part) if part else 0.0 for part in (values[:third], values[-third:]))
     if way and (last - first) * way > 0:
-        start, end = amount(metric, first, unit, period), amount(metric, last, unit, period)
-        return f"{said.rising if way > 0 else said.falling}: from about {start} to about {end}"
+        return f"{said.rising if way > 0 else said.falling}: {_ends(first, last, unit, period)}"
     if answer is not None:
         usual = sentence(level(answer))
     elif values:
@@ -164,3 +163,11 @@ def trend(
     else:
         usual = f"{words.label(metric)}"
     return f"{usual}; {'no clear trend' if len(values) >= ENOUGH else f'too few {words.nouns(period)} for a trend'}"
+
+
+def _ends(first: float, last: float, unit: str, period: str) -> str:
+    """Return "from about 26 to about 41 days": the unit once where both ends share it."""
+    said = [words.number(end) if unit == "count" else words.value(end, unit) for end in (first, last)]
+    start, end = (text.rpartition(words.SPACE) for text in said)
+    rate = f" a{words.SPACE}{period}" if unit == "count" else ""
+    return f"from about {start[0] if start[0] and start[2] == end[2] else said[0]} to about {said[1]}{rate}"

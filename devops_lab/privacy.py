@@ -34,6 +34,10 @@ NOREPLY = re.compile(r"(?:\d+\+)?([^@+\s]+)@users\.noreply\.[\w.-]+", re.IGNOREC
 # A name before a slash is a scope or a team ("@babel/core"), a word character before the @ makes it no mention.
 MENTION = re.compile(r"(?<![\w/.@-])@([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))(?![\w-]*/)(?![\w-])")
 FROM_OWNER = re.compile(r"(?<=\bfrom )([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))(?=[/:])")
+# "Merge branch 'main' of https://github.com/LOGIN/repository", what `git pull` from a fork writes.
+OF_OWNER = re.compile(
+    r"(?<=\bof )((?:[a-z+]{1,10}://)?(?:git@)?[\w.-]{1,200}[/:])([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))(?=/)"
+)
 PSEUDONYM = re.compile(rf"person-[0-9a-f]{{{HASH_CHARACTERS}}}")
 BOT_LOGIN = re.compile(r"[\w.-]+\[bot\]")
 
@@ -55,7 +59,8 @@ class People:
     """What is stored of people: ``pseudonym`` (keyed hash "person-…"), ``names`` (as they are) or ``none`` (nothing).
 
     Bots ("…[bot]") are no people and keep their names.  Text that people typed loses e-mail addresses always, and
-    under the first and last policy also the row's own people, "@mentions" and the owner in "from LOGIN/branch".
+    under the first and last policy also the row's own people, "@mentions" and the owner in "from LOGIN/branch" and in
+    "of https://HOST/LOGIN/…", unless that is the repository's own.
     Applying it twice changes nothing.  Errors: AccessError for pseudonyms without a key.
     """
 
@@ -86,6 +91,7 @@ class People:
         """Return `row` of `table` as it may be stored: personal columns replaced, free text cleaned."""
         kept = dict(row)
         people, free = [], []
+        owner = str(kept.get("repository") or "").partition("/")[0]
         for column in table.columns:
             value = kept.get(column.name) if column.personal or column.free else None
             if not isinstance(value, str):
@@ -96,10 +102,10 @@ class People:
             else:
                 free.append(column.name)
         for name in free:
-            kept[name] = self._clean(kept[name], people)
+            kept[name] = self._clean(kept[name], people, owner)
         return kept
 
-    def _clean(self, text: str, people: list[str]) -> str:
+    def _clean(self, text: str, people: list[str], owner: str) -> str:
         if "@" in text:
             text = EMAIL.sub(lambda found: self.name(found.group()) or "[e-mail]", text)
         if self.policy == "names":
@@ -110,6 +116,12 @@ class People:
                 own = re.compile(rf"(?<![\w-]){re.escape(person)}(?![\w-]|\[bot\])", re.IGNORECASE)
                 text = own.sub(lambda found, person=person: self._stand_in(person), text)  # type: ignore[misc]
         text = FROM_OWNER.sub(lambda found: self._stand_in(found.group(1)), text)
+        text = OF_OWNER.sub(
+            lambda found: (
+                found.group(1) + (found.group(2) if found.group(2) == owner else self._stand_in(found.group(2)))
+            ),
+            text,
+        )
         if "@" in text:
             text = MENTION.sub(lambda found: f"@{self._stand_in(found.group(1))}", text)
         return text

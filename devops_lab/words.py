@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 TOO_FEW = 6  # under so many observations a number is called "too few" and compared with nothing
 MISSING = "no value"
+NOISE = 1e-9  # what floating point leaves of nothing
 SPACE = "\u00a0"  # between a number and its unit no line breaks
 MINUS = "\u2212"
 
@@ -42,7 +43,7 @@ def number(value: float, digits: int = 2) -> str:
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
-    if value == 0:
+    if abs(value) < NOISE:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, places)
@@ -143,6 +144,8 @@ def interval(low: float, high: float, unit: str) -> str:
         return f"over {value(low, unit)}"
     if missing(low):
         return f"under {value(high, unit)}"
+    if value(low, unit) == value(high, unit):
+        return value(high, unit)
     if unit in HOURS:
         scale = HOURS[unit]
         name, one = duration_unit(high * scale)
@@ -227,7 +230,7 @@ def day(instant: Any, timezone: str = "UTC") -> str:
     if missing(instant):
         return "unknown"
     when = local(instant, timezone)
-    return f"{when.day}{SPACE}{when:%B %Y}"
+    return f"{when.day}{SPACE}{when:%B}{SPACE}{when.year}"
 
 
 def moment(instant: Any, timezone: str = "UTC") -> str:

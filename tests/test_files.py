@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from devops_lab.errors import AccessError, RowError
-from devops_lab.rows import checked
-from devops_lab.sources.files import Files, defused, read_rows
+from devops_lab.rows import checked, defused
+from devops_lab.sources.files import Files, read_rows
 from devops_lab.tables import TABLES
 
 INCIDENTS, REPORTED = TABLES["incidents"], TABLES["reported_deployments"]

@@ -83,6 +83,10 @@ def test_the_rows_own_people_mentions_and_owners():
     assert subject(HASHED, "MONA's fix (mona-2 unlike monalisa)", "mona") == f"{mona}'s fix (mona-2 unlike monalisa)"
     assert subject(NOBODY, "from bob/x by @mona") == "from someone/x by @someone"
     assert subject(NAMED, "from bob/x by @mona", "mona") == "from bob/x by @mona"
+    pulled = {"repository": "acme/shop", "subject": "Merge branch 'x' of https://github.com/bob/shop into y"}
+    assert HASHED.apply(COMMITS, pulled)["subject"] == f"Merge branch 'x' of https://github.com/{bob}/shop into y"
+    own = {**pulled, "subject": "Merge branch 'x' of github.com:acme/shop"}
+    assert HASHED.apply(COMMITS, own) == own
     branch = HASHED.apply(PULL_REQUESTS, {"author": "mona", "head_ref": "mona/hotfix", "title": None})
     assert branch["head_ref"] == f"{mona}/hotfix"
     assert subject(HASHED, "by Mona Lisa", "Mona Lisa") == f"by {HASHED.name('Mona Lisa')}"

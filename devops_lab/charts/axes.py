@@ -13,7 +13,11 @@ import plotly.graph_objects as go
 from devops_lab import words
 from devops_lab.charts import style
 
-_DAYS, _YEARS = timedelta(days=120), timedelta(days=6 * 365)
+_FORMS = (
+    (timedelta(days=4), "%H:%M\n%-d %b"),
+    (timedelta(days=120), "%-d %b\n%Y"),
+    (timedelta(days=6 * 365), "%b\n%Y"),
+)  # how ticks are written on an axis up to so long; longer ones show years
 FEW = 5  # up to so many the ticks of a count are every whole number
 
 
@@ -39,7 +43,7 @@ def value_axis(figure: go.Figure, drawn: Sequence[pd.Series], unit: str) -> None
 def time_axis(figure: go.Figure, start: datetime, end: datetime, grid: bool = False) -> None:
     """Set the axis of time from `start` to `end`, so that charts of one window stand below each other."""
     length = end - start
-    said = "%Y" if length > _YEARS else "%b\n%Y" if length > _DAYS else "%-d %b\n%Y"
+    said = next((form for longest, form in _FORMS if length <= longest), "%Y")
     figure.update_xaxes(type="date", range=[start, end], tickformat=said, tickangle=0, nticks=8, showgrid=grid)
 
 

@@ -31,6 +31,10 @@ def distribution(observations: pd.DataFrame, metric: Any) -> go.Figure:
     if not len(values):
         return nothing(name, "No observation has a value in this window.")
     noun = words.noun(name)
+    if values[0] == values[-1]:
+        return nothing(
+            name, f"{words.plural(len(values), words.noun(name, 1))}, and each took {words.hours(values[0])}."
+        )
     half, most = float(np.median(values)), float(np.quantile(values, 0.9))
     axis = style.duration_axis(_bulk(values).tolist())
     steps = (
@@ -72,7 +76,7 @@ def _bulk(values: np.ndarray) -> np.ndarray:
 def _mark(figure: go.Figure, x: float, y: float, text: str, axis: dict[str, Any]) -> None:
     """Mark a point of the curve with a dot and words; right of the middle the words stand on the left."""
     log = axis.get("type") == "log"
-    low, high = axis["range"] if "range" in axis else (0.0, x * 2)
+    low, high = axis["range"]
     place = float(np.log10(x)) if log and x > 0 else x
     left = (place - low) / (high - low) > 0.5
     figure.add_trace(

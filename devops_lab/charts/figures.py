@@ -27,12 +27,12 @@ def shift(instant: Any, timezone: str) -> datetime:
     return words.local(pd.Timestamp(instant).to_pydatetime(), timezone)
 
 
-def nothing(name: str, reason: str) -> go.Figure:
+def nothing(name: str, reason: str, title: str = "") -> go.Figure:
     """Return a figure that says why it is empty, instead of empty axes."""
     figure = go.Figure()
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    return finish(figure, f"{words.label(name)}: nothing to draw", html.escape(reason), "", height=120)
+    return finish(figure, title or f"{words.label(name)}: nothing to draw", html.escape(reason), "", height=0)
 
 
 def finish(figure: go.Figure, title: str, subtitle: str, spread: str, height: int = 340) -> go.Figure:

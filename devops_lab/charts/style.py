@@ -35,6 +35,7 @@ COLOURS = {  # a figure's colour → what a page shows instead on white, and on 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 TITLE_WIDTH = 78  # characters of a title before it wraps in a notebook; a report wraps by itself
 TWO_DECADES = 100.0
+MOST_TICKS = 8
 
 _AXIS = {
     "showgrid": True,
@@ -96,7 +97,7 @@ def spans_two_decades(values: Sequence[float]) -> bool:
 def duration_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
     """Return places (hours) and words of the ticks of a logarithmic axis from `low` to `high` hours."""
     ticks = [(place, word) for place, word in _TICKS if low <= place <= high]
-    while len(ticks) > 6:
+    while len(ticks) > MOST_TICKS:
         ticks = ticks[::2]
     return [place for place, _ in ticks], [word for _, word in ticks]
 
@@ -108,7 +109,7 @@ def duration_axis(values: Sequence[float]) -> dict[str, Any]:
     """
     positive = [value for value in values if value > 0 and math.isfinite(value)]
     if not positive:
-        return {"rangemode": "tozero", "ticksuffix": " h"}
+        return {"tickmode": "array", "tickvals": [0, 1], "ticktext": ["0", "1 h"], "range": [0, 1.08]}
     low, high = min(positive) / 1.4, max(positive) * 1.4
     if spans_two_decades(positive):
         places, said = duration_ticks(low, high)

@@ -17,7 +17,9 @@ from devops_lab.charts.figures import MANY, finish, nothing, shift
 
 UNSUCCESSFUL, UNATTRIBUTED = "unsuccessful", "unattributed"  # reasons the metrics give
 NAME = 60  # characters of a name from outside
-_ROW = 39  # pixels per row
+_ROW = 24  # pixels per row
+_LABELLED = 1.6  # rows between two of which the lower has words above it
+MANY_MARKS = 80  # from so many on they are drawn smaller
 _APART = 0.015  # of the axis: closer bars would look like one
 _ROWS = 8  # rows of recoveries; more of them share the last
 
@@ -44,25 +46,27 @@ def deployment_timeline(deployments: pd.DataFrame, failures: pd.DataFrame, *, ti
     _marks(figure, plain[unplanned], 0, timezone, "diamond", style.UNPLANNED, "deployed, unplanned")
     _marks(figure, failed, 0, timezone, "x", style.FAILURE, "deployed, failed")
     rows = _recovery_bars(figure, recoveries, timezone)
-    _marks(figure, bad, 1, timezone, "triangle-down-open", style.CONTEXT, "did not get to production")
-    _marks(figure, loose, -rows - 1, timezone, "x-open", style.CONTEXT, "attributed to no deployment")
+    below = -_LABELLED - (rows - 1 + _LABELLED if rows else 0)
+    _marks(figure, bad, _LABELLED, timezone, "triangle-down-open", style.CONTEXT, "did not get to production")
+    _marks(figure, loose, below, timezone, "x-open", style.CONTEXT, "attributed to no deployment")
     lanes: list[tuple[float, str, int]] = [
-        (1, "did not get to production", len(bad)),
+        (_LABELLED, "did not get to production", len(bad)),
         (0, _key(plain, unplanned, failed), len(good)),
-        (-1, "failed → recovered", rows),
-        (-rows - 1, "failures attributed to no deployment", len(loose)),
+        (-_LABELLED, "failed → recovered", rows),
+        (below, "failures attributed to no deployment", len(loose)),
     ]
     for place, text, count in lanes:
         if count:
             _lane(figure, place, text)
-    top, bottom = 0.9 + bool(len(bad)), -0.5 - rows - bool(len(loose))
+    top = 1.3 + _LABELLED * bool(len(bad))
+    bottom = -0.8 - (rows - 1 + _LABELLED if rows else 0) - _LABELLED * bool(len(loose))
     figure.update_yaxes(visible=False, range=[bottom, top], rangemode="normal")
     shown = pd.concat([good["occurred_at"], bad["occurred_at"], recoveries["ended_at"], loose["occurred_at"]])
     start, end = shift(shown.min(), timezone), shift(shown.max(), timezone)
     edge = (end - start) * 0.02 + timedelta(hours=6)
     time_axis(figure, start - edge, end + edge, grid=True)
     title, subtitle = _timeline_words(good, failed, recoveries, len(bad))
-    return finish(figure, title, subtitle, "", height=40 + int((top - bottom) * _ROW))
+    return finish(figure, title, subtitle, "", height=60 + int((top - bottom) * _ROW))
 
 
 def _pairs(rows: pd.DataFrame) -> pd.Series:
@@ -82,7 +86,7 @@ def _lane(figure: go.Figure, place: float, text: str) -> None:
     figure.add_annotation(
         x=0,
         xref="paper",
-        y=place + 0.22,
+        y=place + 0.38,
         yanchor="bottom",
         xanchor="left",
         text=text,
@@ -118,6 +122,7 @@ def _timeline_words(good: pd.DataFrame, failed: pd.DataFrame, recoveries: pd.Dat
 def _recovery_bars(figure: go.Figure, recoveries: pd.DataFrame, timezone: str) -> int:
     """Draw recoveries in as few rows as keep them apart; return how many rows there are."""
     free: list[Any] = []
+    small = 8 if len(recoveries) < MANY_MARKS else 5
     apart = (recoveries["ended_at"].max() - recoveries["started_at"].min()) * _APART if len(recoveries) else timedelta()
     for row in recoveries.to_dict("records"):
         since, until, is_open = row["started_at"], row["ended_at"], row["censored"]
@@ -131,13 +136,14 @@ def _recovery_bars(figure: go.Figure, recoveries: pd.DataFrame, timezone: str) -
         figure.add_trace(
             go.Scatter(
                 x=[shift(since, timezone), shift(until, timezone)],
-                y=[-1 - place] * 2,
+                y=[-_LABELLED - place] * 2,
                 mode="lines+markers",
-                line={"color": style.FAILURE, "width": 4},
+                line={"color": style.FAILURE, "width": small / 2},
                 marker={
                     "symbol": ["x", "triangle-right" if is_open else "circle"],
-                    "size": [9, 11 if is_open else 8],
+                    "size": [small + 1, small + 3 if is_open else small],
                     "color": style.FAILURE,
+                    "line": {"width": 0},
                 },
                 text=[said, said],
                 hovertemplate="%{text}<extra></extra>",
@@ -174,7 +180,7 @@ def _marks(
             mode="markers",
             marker={
                 "symbol": symbol,
-                "size": 13 if line else 10,
+                "size": (13 if line else 10) * (1 if len(times) < MANY_MARKS else 0.7),
                 "color": colour,
                 "line": {"width": 2 if line or "open" in symbol else 0, "color": colour},
             },

@@ -17,6 +17,7 @@ from devops_lab.charts.axes import scaled, shade_unknown, time_axis, value_axis
 from devops_lab.charts.figures import finish, nothing, shift
 
 GROUP_NAME = 24  # characters of a group's name at its line
+LEAST = 2  # periods with a value that a trend needs
 BAR = 0.8  # of a period's width
 _DAYS = {1: "day", 7: "week", 30: "month", 91: "quarter", 365: "year"}
 
@@ -43,6 +44,10 @@ def trend(
     beside = [_beside(_with_times(frame[frame["statistic"] == other], timezone)) for other in others[:1]]
     beside = [other for other in beside if other["value"].notna().any()]
     unit, period = str(rows["unit"].iloc[0]), _period(rows)
+    solid = rows[rows["value"].notna() & ~rows["partial"] & ~(rows["too_few"] & (unit != "count"))]
+    title = findings.trend(name, unit, [float(value) for value in solid["value"]], period, answer)
+    if rows["value"].fillna(rows["low"]).notna().sum() < LEAST:
+        return nothing(name, f"Fewer than two {words.nouns(period)} have a value: there is nothing to draw yet.", title)
     figure = go.Figure()
     value_axis(figure, [rows["value"].fillna(rows["low"]), *(other["value"] for other in beside)], unit)
     if unit == "count":
@@ -53,11 +58,8 @@ def trend(
             _context_line(figure, other, main)
     shade_unknown(figure, rows)
     time_axis(figure, rows["from"].iloc[0], rows["to"].iloc[-1])
-    solid = rows[rows["value"].notna() & ~rows["partial"] & ~(rows["too_few"] & (unit != "count"))]
-    title = findings.trend(name, unit, [float(value) for value in solid["value"]], period, answer)
-    return finish(
-        figure, title, _subtitle(name, rows, period, bool(beside), figure.layout.yaxis.type == "log"), _spread(rows)
-    )
+    subtitle = _subtitle(name, rows, period, bool(beside), figure.layout.yaxis.type == "log")
+    return finish(figure, title, subtitle, _spread(rows))
 
 
 def _subtitle(name: str, rows: pd.DataFrame, period: str, beside: bool, log: bool) -> str:

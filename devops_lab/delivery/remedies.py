@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from devops_lab import config, patterns
@@ -164,6 +165,8 @@ class Finder:
         return remedy if remedy.closes else None
 
     def _closes(self, id: str, said: Said, deployment: str | None) -> frozenset[str]:
+        if not said.closes and id not in self.fixed_by:
+            return frozenset()
         named = {f"{self.history.repository}#{number}" for number in said.closes} | set(self.fixed_by.get(id, ()))
         ended = self.history.deployment[deployment]["finished_at"] if deployment else None
         return frozenset(
@@ -210,35 +213,32 @@ class Finder:
         return self._undoes[change]
 
     def _of_deployments(self) -> list[Remedy]:
-        first: dict[Version, Row] = {}
-        for row in self.history.ordered:
-            number = version(row.get("ref"))
-            if number is not None:
-                first.setdefault(number, row)
-        lines: dict[tuple[str, int, int], list[Version]] = defaultdict(list)
-        for number in sorted(first):
-            lines[number.line].append(number)
+        mends = self._patches() if self.rework.patch_releases else {}
         found = []
         for row in self.history.ordered:
-            number = version(row.get("ref"))
-            remedy = Remedy(
-                "fix",
-                row["id"],
-                row["id"],
-                row["finished_at"],
-                closes=self._closes(row["id"], Said(), row["id"]),
-                title=row.get("ref"),
-                url=row.get("url"),
-            )
+            id = row["id"]
+            closes = self._closes(id, Said(), id)
+            remedy = Remedy("fix", id, id, row["finished_at"], closes=closes, title=row.get("ref"), url=row.get("url"))
             if row.get("is_rollback") and self.rework.rollbacks:
                 found.append(replace(remedy, kind="rollback", mends=(row["replaces_id"],)))
-            elif self.rework.patch_releases and number and number.patch > 0 and first[number] is row:
-                before = self._before(row, [first[other] for other in lines[number.line] if other < number])
-                mends = (before,) if before else ()
-                found.append(replace(remedy, kind="patch_release", mends=mends, before_records=not mends))
-            elif remedy.closes:
+            elif id in mends:
+                found.append(replace(remedy, kind="patch_release", mends=mends[id], before_records=not mends[id]))
+            elif closes:
                 found.append(remedy)
         return found
 
-    def _before(self, row: Row, lower: list[Row]) -> str | None:
-        return next((str(old["id"]) for old in reversed(lower) if self.history.earlier(old["id"], row["id"])), None)
+    def _patches(self) -> dict[str, tuple[str, ...]]:
+        """Return patch release → the release it mends, for the first deployment of each version; none: not known."""
+        first: dict[Version, str] = {}
+        for row in self.history.ordered:
+            number = version(row.get("ref"))
+            if number is not None:
+                first.setdefault(number, row["id"])
+        lines: dict[tuple[str, int, int], list[str]] = defaultdict(list)
+        found: dict[str, tuple[str, ...]] = {}
+        for number, id in sorted(first.items()):
+            if number.patch > 0:
+                lower = reversed(lines[number.line])
+                found[id] = tuple(islice((old for old in lower if self.history.earlier(old, id)), 1))
+            lines[number.line].append(id)
+        return found

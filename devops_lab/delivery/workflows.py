@@ -40,13 +40,14 @@ def rollouts(rule: config.Workflow, runs: Iterable[Row], jobs: Iterable[Row]) ->
     Without named jobs they come from the attempt.  A ``workflow_run`` event deploys the triggering run's sha, or an
     unknown one: the run's own sha is only the default branch's newest.
     """
-    by_attempt: dict[tuple[int, int], list[Row]] = defaultdict(list)
-    if rule.jobs:
-        for job in jobs:
-            by_attempt[(job["run_id"], job["run_attempt"])].append(job)
+    by_attempt = _by_attempt(rule, jobs)
+    means: dict[tuple[str | None, ...], bool] = {}
     found = []
     for run in runs:
-        if not named(run, rule) or not deploys(run, rule):
+        kind = tuple(run.get(name) for name in ("workflow", "path", "event", "branch"))
+        if kind not in means:
+            means[kind] = named(run, rule) and deploys(run, rule)
+        if not means[kind]:
             continue
         if rule.jobs and run.get("conclusion") != "startup_failure":
             parts = _of_jobs(run, by_attempt.get((run["id"], run["run_attempt"]), []), rule)
@@ -56,6 +57,19 @@ def rollouts(rule: config.Workflow, runs: Iterable[Row], jobs: Iterable[Row]) ->
         rollout = join(f"{name}/{run['run_attempt']}", parts, [name], going=not run.get("conclusion"))
         if rollout is not None:
             found.append(rollout)
+    return found
+
+
+def _by_attempt(rule: config.Workflow, jobs: Iterable[Row]) -> dict[tuple[int, int], list[Row]]:
+    """Return the deploy jobs of each (run, attempt); names are few, so each is matched once."""
+    found: dict[tuple[int, int], list[Row]] = defaultdict(list)
+    means: dict[str, bool] = {}
+    for job in jobs if rule.jobs else ():
+        name = job["name"]
+        if name not in means:
+            means[name] = patterns.job_matches(name, rule.jobs)
+        if means[name]:
+            found[(job["run_id"], job["run_attempt"])].append(job)
     return found
 
 
@@ -77,9 +91,9 @@ def _of_jobs(run: Row, jobs: list[Row], rule: config.Workflow) -> list[Part]:
     for job in jobs:
         state = outcome(job.get("conclusion"), job.get("status"))
         started = job.get("started_at") or job.get("created_at")
-        if state is None or started is None or not patterns.job_matches(job["name"], rule.jobs):
+        if state is None or started is None or _carried_over(run, job):
             continue
-        if _carried_over(run, job) or (state == WAITING and run.get("conclusion")):
+        if state == WAITING and run.get("conclusion"):
             continue
         ended = (job.get("completed_at") or started) if job.get("conclusion") else None
         parts.append(_part(f"job:{job['id']}", state, started, ended, run, rule))

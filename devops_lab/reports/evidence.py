@@ -51,13 +51,11 @@ def slowest(question: Question) -> Piece:
     zone = question.timezone
     columns = [
         Column("Change", lambda row: short(row["id"]), lambda row: row["url"]),
-        Column("What it says", lambda row: shortened(row["title"])),
+        Column("What it says", lambda row: " · ".join(filter(None, (shortened(row["title"]), row["note"])))),
         Column("First commit", lambda row: words.day(row["started_at"], zone)),
         Column("In production", lambda row: words.day(row["ended_at"], zone)),
         Column("Took", lambda row: words.hours(float(row["value"])), numeric=True),
     ]
-    if counted["note"].head(20).notna().any():
-        columns.insert(2, Column("Note", lambda row: shortened(row["note"])))
     return table(_records(counted, question), _with_service(columns, question))
 
 

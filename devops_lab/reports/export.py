@@ -144,6 +144,8 @@ def _chart(figure: Mapping[str, Any], name: str) -> Markup:
         layout = {**layout, "height": height, "margin": {**margin, "t": charts.TOP}}
         layout.pop("title", None)
     caption = html("<figcaption><h3>{}</h3><p>{}</p></figcaption>", title, subtitle) if title else Markup("")
+    if not figure.get("data"):
+        return html('<figure class="chart">{}</figure>', caption)
     return html(
         '<figure class="chart">{}<div class="plot" role="img" aria-label="{}" data-figure="{}" style="height:{}px">'
         '<noscript>{}</noscript></div><script type="application/json" id="{}">{}</script></figure>',

@@ -10,7 +10,6 @@ import csv
 import difflib
 import glob
 import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from devops_lab.errors import AccessError, RowError
+from devops_lab.rows import restored
 from devops_lab.sources.values import EPOCH, VALUES, Unfit
 from devops_lab.tables import TABLES, Column, Table
 
@@ -27,17 +27,6 @@ Row = dict[str, Any]
 
 OWN = ("source", "fetched_at")  # the store fills them
 DELIMITERS = ",;\t|"
-
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-
-
-def defused(text: str) -> str:
-    """Return a CSV cell that no spreadsheet runs as a formula: with an apostrophe, which reading takes off again."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _read_cell(text: str) -> str:
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 class Raw(NamedTuple):
@@ -225,7 +214,7 @@ def _csv(path: Path) -> Raw:
     names = [name.strip() for name in next(lines, [])]
     rows: list[tuple[str, Mapping[str, Any]]] = []
     for number, values in enumerate(filter(None, lines), 1):
-        rows.append((f"row {number} (line {lines.line_num})", dict(zip(names, map(_read_cell, values), strict=False))))
+        rows.append((f"row {number} (line {lines.line_num})", dict(zip(names, map(restored, values), strict=False))))
     return Raw(names, iter(rows))
 
 

@@ -74,12 +74,13 @@ class GitHub:
         table comes its row of ``sync_ledger`` (without recorded_at).  Lists that cannot be asked for by time are read
         whole, and the ledger says so by its window.  Errors: AccessError, SourceError.
         """
+        start = None if since is None or _naive(since) <= EPOCH else _naive(since)
         pull = Pull(
             self.client,
             self.repository,
             self.tables,
             self.known,
-            None if since is None else _naive(since),
+            start,
             _naive(until),
             self.progress,
         )

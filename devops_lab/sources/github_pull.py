@@ -72,13 +72,16 @@ class Pull:
         self._before: datetime | None = None
         self._known = known
         self._tallies: dict[str, Tally] = defaultdict(Tally)
-        asked = known("sync_ledger", ("refused",))
-        places = [name for name in TABLES["sync_ledger"].key if name != "repository"]
-        table, recorded = places.index("table_name"), places.index("recorded_at")
-        self.recorded: dict[str, datetime] = {}
-        for key, (refused,) in asked.items():
-            if refused is None and key[places.index("source")] == "github":
-                self.recorded[key[table]] = max(key[recorded], self.recorded.get(key[table], EPOCH))
+        self.recorded = self._complete(known("sync_ledger", ("source", "table_name", "refused", "fetched_at")))
+
+    @staticmethod
+    def _complete(ledger: dict[tuple[Any, ...], tuple[Any, ...]]) -> dict[str, datetime]:
+        """Return when each table was last complete: the store's own clock when it wrote the ledger's row."""
+        found: dict[str, datetime] = {}
+        for source, table, refused, written in ledger.values():
+            if source == "github" and refused is None:
+                found[table] = max(written, found.get(table, EPOCH))
+        return found
 
     # ------------------------------------------------------------------ what to ask for
 
@@ -90,14 +93,15 @@ class Pull:
         """Return what the store holds of `table`: {key without the repository: values of `columns`}."""
         return self._known(table, columns)
 
-    def trusts(self, parent: str, *details: str) -> bool:
-        """Say whether a stored row of `parent` proves that its `details` are stored too.
+    def unproven(self, parent: str, *details: str) -> list[str]:
+        """Return those wanted `details` whose rows a stored row of `parent` does not prove to be stored too.
 
-        Details are written before their parent; so it does, unless a wanted table of details was never asked for (or
-        was refused) when the parents were last complete.
+        Details are written before their parent, so it proves all of them; but those that were never asked for (or were
+        refused) when the parents were last complete.
         """
-        wanted = [table for table in details if self.wants(table)]
-        return parent not in self.recorded or all(table in self.recorded for table in wanted)
+        if parent not in self.recorded:
+            return []
+        return [table for table in details if self.wants(table) and table not in self.recorded]
 
     def start(self, table: str) -> datetime:
         """Return from when on rows of `table` are asked for.

@@ -118,7 +118,7 @@ class _Deployments:
         if pull.wants("deployment_statuses"):
             for deployment, state in pull.known("deployment_statuses", "deployment_id", "state").values():
                 self.states[deployment].add(state)
-        self.trusted = pull.trusts("github_deployments", "deployment_statuses")
+        self.proven = not pull.unproven("github_deployments", "deployment_statuses")
         self.replacing: set[str | None] = set()
 
     def waiting_since(self, oldest: datetime) -> bool:
@@ -172,6 +172,6 @@ class _Deployments:
     def _changed(self, raw: Raw, own: int) -> bool:
         updated = instant(raw, "updated_at")
         stored = self.known.get((own,))
-        if stored is None or updated is None or stored[0] != updated or not self.trusted:
+        if stored is None or updated is None or stored[0] != updated or not self.proven:
             return True
         return self.pull.wants("deployment_statuses") and not self.states[own] & FINAL

@@ -87,7 +87,7 @@ class _Runs:
             "workflow_runs", "updated_at", "status", "created_at"
         )
         self.ids = {run for run, _ in self.known}
-        self.trusted = pull.trusts("workflow_runs", *DETAILS)
+        self.proven = not pull.unproven("workflow_runs", *DETAILS)
         self.names: dict[int, str] = {run: name for (run,), (name,) in pull.known("workflows", "name").items()}
         self.names |= pull.workflow_names
 
@@ -104,7 +104,7 @@ class _Runs:
         updated = instant(raw, "updated_at")
         stored = self.known.get((number(raw, "id"), attempt_of(raw)))
         same = stored is not None and updated is not None and stored[:2] == (updated, "completed")
-        return not (same and self.trusted and word(raw, "status") == "completed")
+        return not (same and self.proven and word(raw, "status") == "completed")
 
     def batches(self, group: list[Raw]) -> Iterator[Batch]:
         """Yield the steps, the jobs and the attempts of a group of runs."""

@@ -9,7 +9,10 @@
 
   function coloured(value, side) {
     if (typeof value === "string") {
-      return Object.prototype.hasOwnProperty.call(colours, value) ? colours[value][side] : value;
+      if (Object.prototype.hasOwnProperty.call(colours, value)) { return colours[value][side]; }
+      return value.replace(/color:(#[0-9A-Fa-f]{6})/g, function (whole, one) {
+        return Object.prototype.hasOwnProperty.call(colours, one) ? "color:" + colours[one][side] : whole;
+      });
     }
     if (Array.isArray(value)) { return value.map(function (one) { return coloured(one, side); }); }
     if (value && typeof value === "object") {
