@@ -9,12 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from devops_lab import charts, metrics
+    from devops_lab import charts, metrics, sync
     from devops_lab.config import load
     from devops_lab.metrics import dora
     from devops_lab.reports import report
     from devops_lab.store import Store
-    from devops_lab.sync import sync
 
 _HOMES = {
     "Store": "devops_lab.store:Store",
@@ -23,7 +22,7 @@ _HOMES = {
     "load": "devops_lab.config:load",
     "metrics": "devops_lab.metrics",
     "report": "devops_lab.reports:report",
-    "sync": "devops_lab.sync:sync",
+    "sync": "devops_lab.sync",
 }
 
 __all__ = ["Store", "charts", "dora", "load", "metrics", "report", "sync"]

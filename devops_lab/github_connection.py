@@ -15,6 +15,7 @@ from devops_lab.errors import AccessError, SourceError
 
 PUBLIC = "https://api.github.com"
 TIMEOUT = (15.0, 90.0)
+KEPT_ALIVE = {"Accept-Encoding": "gzip, deflate", "Connection": "keep-alive"}
 REDIRECTS = 5
 REDIRECTED = (301, 302, 307, 308)
 SHOWN = 300
@@ -64,7 +65,7 @@ class Connection:
         parts = urlsplit(url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.session = requests.Session()
-        self.session.auth = lambda request: request  # else ~/.netrc would replace the token
+        self._environment: Any = None
         self.headers: dict[str, str] = {}
         self._call: tuple[str, str, Any, dict[str, str]] = ("GET", "/", None, {})
 
@@ -77,9 +78,7 @@ class Connection:
         verb, path, body, headers = self._call
         url = self.origin + path
         for _ in range(REDIRECTS + 1):
-            response = self.session.request(
-                verb, url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
-            )
+            response = self._send(verb, url, body, headers)
             self.headers = {name.lower(): value for name, value in response.headers.items()}
             if response.status_code == 202:  # PyGithub would ask again for ever
                 raise requests.exceptions.ConnectionError("it is still preparing the answer")
@@ -96,6 +95,20 @@ class Connection:
             query = urlsplit(url).query
             url = target if there.query or not query else f"{target}?{query}"
         raise SourceError(f"{self.origin} sends the lab round in circles at {urlsplit(url).path}")
+
+    def _send(self, verb: str, url: str, body: Any, headers: dict[str, str]) -> requests.Response:
+        """Send one request by the session's adapter.
+
+        The session itself would read the environment anew for each request, which costs as much as the rest, and let
+        ~/.netrc replace the token.
+        """
+        if self._environment is None:
+            self._environment = self.session.merge_environment_settings(self.origin, {}, False, None, None)
+        request = requests.PreparedRequest()
+        request.prepare(verb, url, {**KEPT_ALIVE, **headers}, data=body)
+        response = self.session.get_adapter(url).send(request, timeout=TIMEOUT, **self._environment)
+        response.content  # noqa: B018 - read here, where a dropped connection is told from a bad answer
+        return response
 
     def close(self) -> None:
         """Let go of the sockets."""

@@ -155,9 +155,10 @@ class Store:
             return Written(inserted=given.num_rows)
         self._folder.migrate(table, delta)
         changed = self._changed(table, given)
-        if changed.num_rows:
-            self._folder.merge(table, delta, changed.drop_columns(["is_new"]))
         new = sum(changed["is_new"].to_pylist())
+        if changed.num_rows:
+            put = self._folder.append if new == changed.num_rows else self._folder.merge
+            put(table, delta, changed.drop_columns(["is_new"]))
         return Written(new, changed.num_rows - new, given.num_rows - changed.num_rows)
 
     def replace(

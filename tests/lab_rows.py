@@ -37,7 +37,7 @@ def change(service: str, id: str, first_commit_at: datetime | None, deployed_at:
 def failure(service: str, id: str, deployment_id: object, started_at: datetime, recovered_at=None, **more) -> dict:
     return {
         "service": service, "repository": f"acme/{service}", "failure_id": f"incident:{id}", "source_kind": "incident",
-        "incident_id": id, "deployment_id": None if deployment_id is None else str(deployment_id), "grade": "link",
+        "incident_id": str(id), "deployment_id": None if deployment_id is None else str(deployment_id), "grade": "link",
         "started_at": started_at, "recovered_at": recovered_at,
     } | more  # fmt: skip
 

@@ -35,10 +35,10 @@ def rows_of(receipt, folder):
 
 def derived(row, unit):
     """A duration comes from its two ends, everything else from the value itself."""
-    if row["started_at"] is None or row["ended_at"] is None:
+    per_unit = {"hours": 3600, "minutes": 60, "seconds": 1, "days": 86400}.get(unit)
+    if per_unit is None or row["started_at"] is None or row["ended_at"] is None:
         return row["value"]
     gap = instant(row["ended_at"]) - instant(row["started_at"])
-    per_unit = {"hours": 3600, "minutes": 60, "seconds": 1, "days": 86400}[unit]
     return gap / timedelta(microseconds=1) / (per_unit * 1_000_000)
 
 

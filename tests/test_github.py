@@ -595,13 +595,26 @@ def test_commits_of_a_killed_sync_are_gone_on_with():
     main = chain(350)
     memory = Memory()
     with github({"/commits": listing(main, "c0")}) as server:
-        memory.take(source(server, memory, {"commits"}), None, UNTIL, stop_after=4)
+        memory.take(source(server, memory, {"commits"}), None, UNTIL, stop_after=1)
         assert len(memory.tables["commits"]) == 100
         asked = len(server.asked)
         memory.take(source(server, memory, {"commits"}), None, UNTIL)
         assert len(memory.tables["commits"]) == 350
         pages = [path for path in server.asked[asked:] if "/commits" in path]
         assert len(pages) == 1 + 3 and "sha=c100" in pages[1]
+
+
+def test_files_of_a_killed_sync_are_not_asked_for_again():
+    main = chain(60)
+    files = {f"/commits/c{number}": {"files": [{"filename": "a"}]} for number in range(60)}
+    memory = Memory()
+    with github({"/commits": listing(main, "c0"), **files}) as server:
+        memory.take(source(server, memory, {"commit_files"}), None, UNTIL, stop_after=3)
+        assert (len(memory.tables["commit_files"]), len(memory.tables["commits"])) == (50, 25)
+        memory.take(source(server, memory, {"commit_files"}), None, UNTIL)
+        assert (len(memory.tables["commit_files"]), len(memory.tables["commits"])) == (60, 60)
+        asked = [path for path in server.asked if "/commits/c" in path]
+        assert len(asked) == 60
 
 
 def test_work_older_than_the_window_that_was_merged_in_it_is_fetched():

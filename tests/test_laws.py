@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lab_rows import Facts, change, complete, deployment, failure
+from lab_rows import EVER as ALWAYS, Facts, change, complete, deployment, failure
 
 from devops_lab import metrics
 from devops_lab.tables import TABLES
@@ -15,7 +15,7 @@ START = datetime(2026, 7, 6)  # a Monday
 END = START + timedelta(days=60)
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
 EVERY = pytest.mark.parametrize("metric", metrics.catalogue(), ids=lambda metric: metric.name)
-QUICK = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 hours = st.integers(0, 50 * 24)
 
@@ -56,7 +56,7 @@ def histories(draw):
 
 
 def store_of(tables, as_of=END):
-    return Facts(complete(tables), as_of=as_of)
+    return Facts(complete(tables, covered=(ALWAYS, as_of)), as_of=as_of)
 
 
 def moved(tables, by):

@@ -19,8 +19,8 @@ LONG = [
 ]  # fmt: skip
 
 
-def rollouts(service, count, gap=DAY, start=START, **more):
-    return [deployment(service, number, start + number * gap, **more) for number in range(count)]
+def rollouts(service, count, gap=DAY, start=START, prefix="", **more):
+    return [deployment(service, f"{prefix}{number}", start + number * gap, **more) for number in range(count)]
 
 
 def week_of(store, **more):
@@ -215,7 +215,7 @@ def test_observations_are_canonical_and_carry_no_value_when_left_out():
 
 
 def test_all_is_everything():
-    tables = {"deployments": rollouts("shop", 2) + rollouts("shop", 1, start=datetime(2012, 11, 24), id="old")}
+    tables = {"deployments": rollouts("shop", 2) + rollouts("shop", 1, start=datetime(2012, 11, 24), prefix="old")}
     store = Facts(complete(tables))
     assert len(metrics.deployment_frequency.observations(store, last="all")) == 3
     years = metrics.deployment_frequency.over(store, every="year", last="all")
@@ -248,7 +248,7 @@ def test_what_no_sync_covered_is_missing_and_never_nothing():
     assert frame["coverage"].to_list() == pytest.approx([1, 3 / 7, 0])
     assert frame["value"].isna().to_list() == [False, True, True]
     assert frame["partial"].to_list() == [False, True, True]
-    late = tables["deployments"] + rollouts("shop", 1, start=START + 8 * DAY, id="late")
+    late = tables["deployments"] + rollouts("shop", 1, start=START + 8 * DAY, prefix="late")
     frame = week_of(Facts(complete({"deployments": late}, covered=(START, START + 10 * DAY))))
     assert frame["value"].to_list()[:2] == [3, 1] and frame["partial"].to_list()[1]
 

@@ -8,10 +8,27 @@ Durations are drawn in hours with ticks in days or minutes, shares in per cent, 
 Text from outside (titles, references) is escaped and cut before it meets plotly, which understands some HTML.
 """
 
-from devops_lab.charts.distributions import distribution
-from devops_lab.charts.figures import TOP, script
-from devops_lab.charts.style import COLOURS
-from devops_lab.charts.timelines import deployment_timeline
-from devops_lab.charts.trends import trend
+from __future__ import annotations
 
-__all__ = ["COLOURS", "TOP", "deployment_timeline", "distribution", "script", "trend"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devops_lab.charts.distributions import distribution
+    from devops_lab.charts.timelines import deployment_timeline
+    from devops_lab.charts.trends import trend
+
+_HOMES = {"deployment_timeline": "timelines", "distribution": "distributions", "trend": "trends"}
+
+__all__ = ["deployment_timeline", "distribution", "trend"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load plotly and pandas with the first chart: a page of finished figures needs neither."""
+    if name not in _HOMES:
+        raise AttributeError(f"charts has no {name!r}; there are {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"devops_lab.charts.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

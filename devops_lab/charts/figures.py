@@ -8,18 +8,11 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from devops_lab import words
 from devops_lab.charts import style
 
-TOP = 12  # pixels above a plot whose title the page has taken out
 MANY = 600  # marks or steps beyond which neighbours are drawn as one
-
-
-def script() -> str:
-    """Return plotly.js as the installed plotly has it, for a page that carries it inside."""
-    return get_plotlyjs()
 
 
 def shift(instant: Any, timezone: str) -> datetime:

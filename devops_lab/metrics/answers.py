@@ -216,7 +216,7 @@ def answered(statistic: str, found: Estimate, coverage: float) -> Estimate:
 
 
 def _unit(metric: Definition, statistic: str) -> str:
-    return statistic if statistic in statistics.RATES else metric.unit
+    return statistic if statistic == "count" or statistic in statistics.RATES else metric.unit
 
 
 def _explained(metric: Definition, frame: pd.DataFrame, question: Question, keep_empty: bool = False) -> pd.DataFrame:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from devops_lab import metrics, words
-from devops_lab.delivery import corrections as corrected
 from devops_lab.reports.page import Column, Piece, details, paragraph, shortened, table, together
 from devops_lab.reports.question import Question
 
@@ -23,6 +23,7 @@ GRADES = {
     "remedy": "the remedy names it",
     "window": "the latest deployment before it",
 }
+CORRECTIONS = "corrections.toml"
 EXAMPLES = 3
 _SHA = re.compile(r"\b[0-9a-f]{40}\b")
 _FAILURES = """
@@ -111,7 +112,8 @@ def left_out(question: Question) -> Piece:
 
 def corrections(question: Question) -> Piece:
     """Return what people corrected, who, when and why; from ``corrections.toml`` beside lab.toml."""
-    found = [] if question.settings is None else corrected.load(question.settings.folder / corrected.FILE)
+    path = Path() if question.settings is None else question.settings.folder / CORRECTIONS
+    found = _corrections(path) if path.is_file() else []
     names = set(question.services["service"])
     rows = [vars(one) for one in reversed(found) if one.service in names]
     if not rows:
@@ -123,7 +125,7 @@ def corrections(question: Question) -> Piece:
         Column("By", lambda row: row["by"]),
         Column("On", lambda row: words.day(row["made_at"], question.timezone)),
     ]
-    return table(rows, _with_service(columns, question), rest=f"in {corrected.FILE}")
+    return table(rows, _with_service(columns, question), rest=f"in {CORRECTIONS}")
 
 
 def coverage(question: Question) -> Piece:
@@ -163,6 +165,12 @@ def short(identity: Any) -> str:
     """Return an id as people write it: a sha by its first ten letters, everything else as it is."""
     text = "" if words.missing(identity) else str(identity)
     return shortened(_SHA.sub(lambda match: match.group(0)[:10], text), 40)
+
+
+def _corrections(path: Path) -> list[Any]:
+    from devops_lab.delivery import corrections  # all of delivery comes with it, and most labs have no such file
+
+    return list(corrections.load(path))
 
 
 def _said(values: Mapping[str, Any]) -> str:

@@ -23,12 +23,11 @@ import mistune
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from devops_lab import charts
+from devops_lab.charts import embedding
 from devops_lab.reports.page import TEMPLATE, html, joined
 
 PLOTLY = "application/vnd.plotly.v1+json"
 HIDDEN = {"injected-parameters", "parameters", "hide"}
-NARROW = 2  # from so many charts in one section on, they stand side by side where there is room
 _IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 _OUR_STYLE = re.compile(r'<style class="lab">.*?</style>', re.DOTALL)
 
@@ -51,7 +50,7 @@ class Section:
 def page(notebook: Any, title: str) -> str:
     """Return the HTML page of an executed notebook."""
     sections = _sections(notebook)
-    chart_script = charts.script() if any(section.charts for section in sections) else ""
+    chart_script = embedding.script() if any(section.charts for section in sections) else ""
     scripts = [script for script in (chart_script, _text("page.js")) if script]
     environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html.j2").render(
@@ -61,7 +60,7 @@ def page(notebook: Any, title: str) -> str:
         policy=_policy(scripts),
         scripts=[Markup(script) for script in scripts],
         styles=Markup(_text("page.css") + _text("pieces.css")),
-        colours=Markup(_json(charts.COLOURS)),
+        colours=Markup(_json(embedding.COLOURS)),
     )
 
 
@@ -140,8 +139,8 @@ def _chart(figure: Mapping[str, Any], name: str) -> Markup:
     height = int(layout.get("height") or 360)
     if title:
         margin = dict(layout.get("margin", {}))
-        height -= int(margin.get("t", 0)) - charts.TOP
-        layout = {**layout, "height": height, "margin": {**margin, "t": charts.TOP}}
+        height -= int(margin.get("t", 0)) - embedding.TOP
+        layout = {**layout, "height": height, "margin": {**margin, "t": embedding.TOP}}
         layout.pop("title", None)
     caption = html("<figcaption><h3>{}</h3><p>{}</p></figcaption>", title, subtitle) if title else Markup("")
     if not figure.get("data"):

@@ -18,6 +18,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import write_ipynb
 
 from devops_lab import errors
 from devops_lab.errors import LabError, ReportError
@@ -57,12 +58,22 @@ class OwnEngine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, progress: Progress | None = None, **options: Any
+        cls, nb_man: Any, kernel_name: str, partial: str = "", progress: Progress | None = None, **options: Any
     ) -> Any:
-        """Run the notebook; `progress` is told how many of how many cells are done."""
+        """Run the notebook; `progress` is told how many of how many cells are done.
+
+        papermill would write the notebook twice per cell; here it is written to `partial` when the run breaks off.
+        """
         if progress is not None:
             _tell(nb_man, progress)
-        return super().execute_managed_notebook(nb_man, kernel_name, kernel_manager_class=OwnKernel, **options)
+        done = False
+        try:
+            result = super().execute_managed_notebook(nb_man, kernel_name, kernel_manager_class=OwnKernel, **options)
+            done = True
+        finally:
+            if not done and partial:
+                write_ipynb(nb_man.nb, partial)
+        return result
 
 
 def run(
@@ -86,6 +97,8 @@ def run(
             language="python",
             progress_bar=False,
             start_timeout=START_SECONDS,
+            request_save_on_cell_execute=False,
+            partial=str(output),
             progress=progress,
         )
     except PapermillExecutionError as problem:

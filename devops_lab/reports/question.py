@@ -6,7 +6,7 @@ one, and else from the defaults of the metrics.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ class Question:
     words: dict[str, str]
     edition: int
     period: str = ""
+    _observed: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def dora(self) -> pd.DataFrame:
@@ -94,8 +95,10 @@ class Question:
         return found
 
     def observations(self, metric: str) -> pd.DataFrame:
-        """Return the rows behind one metric's number."""
-        return metrics.find(metric).observations(self.store, **self.words)
+        """Return the rows behind one metric's number, earliest first, counted and left out."""
+        if metric not in self._observed:
+            self._observed[metric] = metrics.find(metric).observations(self.store, **self.words)
+        return self._observed[metric].copy()
 
     def trend(self, metric: str) -> Any:
         """Draw one metric over the window's periods; durations with the median and the p90."""

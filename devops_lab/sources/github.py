@@ -70,9 +70,9 @@ class GitHub:
     def pull(self, since: datetime | None, until: datetime) -> Iterator[Batch]:
         """Yield (table, rows) of what happened or changed in [`since`, `until`); None: since ever.
 
-        `until` is the instant before the first request: what changes meanwhile belongs to the next pull.  After each
-        table comes its row of ``sync_ledger`` (without recorded_at).  Lists that cannot be asked for by time are read
-        whole, and the ledger says so by its window.  Errors: AccessError, SourceError.
+        `until` is the instant before the first request: what changes meanwhile belongs to the next pull.  After the
+        rows of a table comes its row of ``sync_ledger`` (without recorded_at).  Lists that cannot be asked for by time
+        are read whole, and the ledger says so by its window.  Errors: AccessError, SourceError.
         """
         start = None if since is None or _naive(since) <= EPOCH else _naive(since)
         pull = Pull(

@@ -100,7 +100,7 @@ class _Walk:
             yield from self.pull.batch("commit_files", [row for sha in group for row in self._files(sha)])
 
     def _batches(self, raws: list[Raw]) -> Iterator[Batch]:
-        for group in groups(raws):
+        for group in groups(raws, costly=self.pull.wants("commit_files")):
             rows = [row for raw in group if (row := self.pull.row("commits", commit_row, raw)) is not None]
             files: list[Row] = []
             for row in rows:

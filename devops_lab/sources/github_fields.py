@@ -131,8 +131,12 @@ def named_run(*addresses: str | None) -> int | None:
     return None
 
 
-def groups(items: list[Item], size: int = GROUP) -> Iterator[list[Item]]:
-    """Yield `items` in groups: so much is fetched, details and all, before it is written and survives a crash."""
+def groups(items: list[Item], costly: bool = True) -> Iterator[list[Item]]:
+    """Yield `items` in groups: so much is fetched, details and all, before it is written and survives a crash.
+
+    A page whose items need no requests of their own (not `costly`) is one group.
+    """
+    size = GROUP if costly else max(len(items), 1)
     for first in range(0, len(items), size):
         yield items[first : first + size]
 

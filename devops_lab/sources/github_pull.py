@@ -230,24 +230,28 @@ class Pull:
         self.gone[table] += [{"repository": self.repository, **dict(zip(names, key, strict=True))} for key in keys]
 
     def ledger(self, start: datetime, *tables: str) -> Iterator[Batch]:
-        """Yield the ledger's row of each wanted one of `tables`, asked for from `start` until the pull began."""
+        """Yield the ledger's rows of those of `tables` that are wanted, asked for from `start` until the pull began."""
+        rows: list[Row] = []
         for table in tables:
             if not self.wants(table):
                 continue
             tally = self._tallies[table]
-            row = {
-                "repository": self.repository,
-                "table_name": table,
-                "window_start": start,
-                "window_end": self.until,
-                "asked": tally.fetched + tally.capped + tally.missing,
-                "fetched": tally.fetched,
-                "capped": tally.capped,
-                "missing": tally.missing,
-                "refused": tally.refused,
-            }
+            rows.append(
+                {
+                    "repository": self.repository,
+                    "table_name": table,
+                    "window_start": start,
+                    "window_end": self.until,
+                    "asked": tally.fetched + tally.capped + tally.missing,
+                    "fetched": tally.fetched,
+                    "capped": tally.capped,
+                    "missing": tally.missing,
+                    "refused": tally.refused,
+                }
+            )
             self.progress(table, tally.fetched, tally.fetched)
-            yield "sync_ledger", [row]
+        if rows:
+            yield "sync_ledger", rows
 
 
 def key_of(table: str, row: Row) -> tuple[Any, ...]:

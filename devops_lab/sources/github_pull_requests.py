@@ -31,7 +31,7 @@ def pull_requests(pull: Pull) -> Iterator[Batch]:
     tally = pull.tally("pull_requests")
     for page in pull.pages("pull_requests", "/pulls", state="all", sort="updated", direction="desc"):
         inside = [raw for raw in page if (instant(raw, "updated_at") or start) >= start - OVERLAP]
-        for group in groups(inside):
+        for group in groups(inside, costly=bool(wanted)):
             read = [(raw, pull.row("pull_requests", pull_request_row, raw)) for raw in group]
             rows = [row for _, row in read if row is not None]
             for row in rows:

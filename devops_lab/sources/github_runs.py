@@ -29,7 +29,7 @@ def workflow_runs(pull: Pull) -> Iterator[Batch]:
     runs = _Runs(pull)
     first = (pull.created_at or EPOCH) if start == EPOCH else start - OVERLAP
     for page in _slices(pull, first, pull.until):
-        for group in groups(page):
+        for group in groups(page, costly=pull.wants(*DETAILS)):
             yield from runs.batches(group)
         pull.progress("workflow_runs", pull.tally("workflow_runs").fetched, None)
     if runs.known_between(first - LOOK_BACK, first):
