@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from devops_lab import charts, metrics, sync
     from devops_lab.config import load
-    from devops_lab.metrics import dora
+    from devops_lab.metrics import dora  # type: ignore[no-redef]  # mypy takes the folder of that name for a package
     from devops_lab.reports import report
     from devops_lab.store import Store
 

@@ -48,7 +48,7 @@ def stored(table: Table, files: Sequence[str]) -> str:
     """Return the SELECT over a table's active Parquet `files`; a column that older files lack is null there."""
     nothing = ", ".join(f'cast(null as {DUCKDB_TYPES[c.type]}) as "{c.name}"' for c in table.columns)
     if not files:
-        return f"select {nothing} where false"  # noqa: S608 - names come from tables.py
+        return f"select {nothing} where false"
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     names = ", ".join(literal(file) for file in files)
     return (

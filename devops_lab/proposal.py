@@ -25,6 +25,7 @@ INCIDENT_LABELS = ("incident", "outage", "production-incident", "postmortem", "s
 HOTFIX_LABELS = ("hotfix", "regression", "revert")
 WINDOWS = (("90 days", 90), ("180 days", 180), ("1 year", 365), ("2 years", 730))
 ENOUGH = 12
+UNDATED = datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC throughout
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Proposal:
 
     @property
     def last(self) -> str:
-        """The shortest usual window that holds a dozen deployments of the first rule; 90 days where none does better."""
+        """The shortest usual window that holds a dozen of the first rule's deployments; 90 days where none does better."""
         moments = self.candidates[0].moments if self.candidates else ()
         now = datetime.now(UTC).replace(tzinfo=None)
         counts = [(sum(moment > now - timedelta(days=days) for moment in moments), words) for words, days in WINDOWS]
@@ -158,7 +159,7 @@ def _tags(tags: list[tuple[str, datetime | None]]) -> list[Candidate]:
     plain: list[str] = [prefix for prefix in ("v", "") if prefix in groups]
     chosen = plain or [max(sorted(groups), key=lambda prefix: len(groups[prefix]))]
     patterns = [_literal(prefix) + "[0-9]+.[0-9]+.[0-9]+" for prefix in chosen]
-    moments = tuple(moment or datetime.min for prefix in chosen for moment in groups[prefix])
+    moments = tuple(moment or UNDATED for prefix in chosen for moment in groups[prefix])
     return [Candidate({"from": "tags", "tags": patterns}, "version tags", moments)]
 
 

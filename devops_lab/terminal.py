@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from devops_lab import metrics, words
@@ -113,10 +113,10 @@ def _table(frame: pd.DataFrame, timezone: str) -> str:
 def receipt_text(receipt: dict[str, Any]) -> str:
     """Return a receipt in words: the number, how it was made, the rows in it, and what was left out and why."""
     unit = receipt["unit"]
+    interval = f"95 %: {words.interval(receipt['low'], receipt['high'], unit) or 'no interval'}"
     head = [
-        f"{receipt['metric']}: {words.answer(receipt)}   ({receipt['statistic']} of n = {receipt['n']}; "
-        f"95 %: {words.interval(receipt['low'], receipt['high'], unit) or 'no interval'})",
-        f"{receipt['window_start']} – {receipt['window_end']}, as known at {receipt['as_of']}, snapshot {receipt['snapshot']}",
+        f"{receipt['metric']}: {words.answer(receipt)}   ({receipt['statistic']} of n = {receipt['n']}; {interval})",
+        f"{receipt['window_start']} – {receipt['window_end']}, as known at {receipt['as_of']}",
         "",
         receipt["definition"],
         "",
@@ -151,7 +151,7 @@ def _text(table: Table) -> str:
 @contextmanager
 def bars() -> Iterator[Callable[[str, int, int | None], None]]:
     """Yield a function that moves the bar of a name to (done, total); where stderr is no terminal nothing is drawn."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         tasks: dict[str, Any] = {}
 

@@ -1,5 +1,6 @@
 """Benchmarks as published, edition by edition; each tier names its edition."""
 
+import itertools
 import math
 
 import pytest
@@ -101,6 +102,4 @@ def test_wrong_questions_are_named():
 def test_bands_are_ordered_from_best_to_worst():
     for tables in benchmarks.PUBLISHED.values():
         for bands in tables.values():
-            assert all(
-                one.high < other.high and one.low <= other.low for one, other in zip(bands, bands[1:], strict=False)
-            )
+            assert all(one.high < other.high and one.low <= other.low for one, other in itertools.pairwise(bands))

@@ -33,7 +33,7 @@ def test_the_lock_file_is_in_step():
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
     own = next(package for package in lock["package"] if package["name"] == "devops-lab")
     locked = {entry["name"]: entry.get("specifier", "") for entry in own["metadata"]["requires-dist"]}
-    assert locked == {name: bound for name, bound in map(plain, PROJECT["project"]["dependencies"])}
+    assert locked == dict(map(plain, PROJECT["project"]["dependencies"]))
 
 
 def test_every_target_of_make_help_is_there():

@@ -3,9 +3,9 @@
 import random
 
 import pytest
+from test_words import row, said
 
 from devops_lab import findings, words
-from test_words import row, said
 
 
 def test_direction_by_mann_kendall():

@@ -102,7 +102,7 @@ def test_an_outsider_recomputes_every_receipt(stores, tmp_path):
         found = receipts.receipt(metrics.find(name), stores(name), **question(row))
         paths.append(receipts.write(found, tmp_path / f"{name}_{line}"))
     script = Path(__file__).with_name("receipt_outsider.py")
-    run = subprocess.run([sys.executable, "-I", script, *paths], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-I", script, *paths], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.count("agrees") == len(CASES)
 

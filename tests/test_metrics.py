@@ -207,7 +207,7 @@ def test_unknown_services_are_named():
 
 
 def test_observations_are_canonical_and_carry_no_value_when_left_out():
-    tables = {"deployments": rollouts("shop", 2) + [deployment("shop", 9, START + 3 * DAY, result="failure")]}
+    tables = {"deployments": [*rollouts("shop", 2), deployment("shop", 9, START + 3 * DAY, result="failure")]}
     rows = metrics.deployment_frequency.observations(Facts(complete(tables)), service="shop")
     assert tuple(rows.columns[: len(CANONICAL)]) == CANONICAL
     assert rows["excluded"].to_list() == [None, None, "unsuccessful"]

@@ -1,5 +1,6 @@
 """Windows and periods: Monday weeks, changing clocks, months of the calendar, rolling windows, and nonsense."""
 
+import itertools
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
@@ -144,7 +145,7 @@ def test_periods_tile_the_window(start, length, every, zone):
     asked = Window(start, start + length)
     found = periods.periods(asked, every, zone)
     assert (found[0].seen_start, found[-1].seen_end) == (asked.start, asked.end)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         assert one.end == other.start
         assert one.seen_end == other.seen_start
     assert all(p.start <= p.seen_start < p.seen_end <= p.end for p in found)

@@ -168,7 +168,7 @@ def test_an_older_store_gets_the_new_columns_and_a_newer_one_is_refused(store):
     store.write("branches", [{"repository": "r", "branch": "next", "sha": "b"}], "git")
     assert {row["branch"]: row["source"] for row in store.branches.rows()} == {"main": None, "next": "git"}
     write_deltalake(f"{store.path}/tags", pa.table({**columns, "tag": ["v1"], "mood": ["good"]}))
-    with pytest.raises(StoreError, match="mood.*newer lab"):
+    with pytest.raises(StoreError, match=r"mood.*newer lab"):
         store.write("tags", [tag("v1")], "git")
 
 
@@ -178,10 +178,10 @@ def test_damage_is_said_with_the_way_out(store):
     reader = Store(store.path)
     for file in Path(store.path, "tags").glob("*.parquet"):
         file.unlink()
-    with pytest.raises(StoreError, match="missing or damaged.*sync again"):
+    with pytest.raises(StoreError, match=r"missing or damaged.*sync again"):
         reader.tags.rows()
     shutil.rmtree(Path(store.path, "tags", "_delta_log"))
-    with pytest.raises(StoreError, match="the table tags in .* cannot be read"):
+    with pytest.raises(StoreError, match=r"the table tags in .* cannot be read"):
         Store(store.path).tags.rows()
 
 

@@ -27,7 +27,7 @@ def make_sample(destination: Path, until: datetime, seed: int = 1) -> Path:
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", destination], check=True, capture_output=True)
         subprocess.run(
             ["git", "-C", destination, "fast-import", "--quiet"],
-            input="".join(_history(until, random.Random(seed))).encode(),  # noqa: S311 - not a secret
+            input="".join(_history(until, random.Random(seed))).encode(),
             check=True,
             capture_output=True,
         )

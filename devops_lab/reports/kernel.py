@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from logging import CRITICAL
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,8 @@ class OwnKernel(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """Return how to start it."""
-        start = [
-            sys.executable,
-            "-m",
-            "ipykernel_launcher",
-            "-f",
-            "{connection_file}",
-            "--HistoryManager.enabled=False",
-        ]
+        start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        start += ["--HistoryManager.enabled=False", f"--log-level={CRITICAL}"]  # it would call its own stop an error
         return KernelSpec(
             argv=start,
             display_name="Python 3",

@@ -33,7 +33,7 @@ TABLES: tuple[Table, ...] = (
         event text               | What triggered it.
         status text              | queued, in_progress, completed, waiting and so on.
         conclusion text          | success, failure, cancelled, timed_out, startup_failure, …; null while it runs.
-        branch text              | The branch or tag it ran on.
+        branch text free         | The branch or tag it ran on.
         sha text                 | The commit it ran on.
         triggered_by_sha text    | For workflow_run events: the sha of the run that triggered it, where known.
         actor text personal      | Who caused the attempt.

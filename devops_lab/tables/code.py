@@ -33,7 +33,7 @@ TABLES: tuple[Table, ...] = (
         is_bot boolean!          | Written by a bot.
         subject text free        | The message's first line.
         pull_request integer     | The number its subject names: "Merge pull request #12 …" or "… (#12)".
-        head_ref text            | The branch that a merge commit's subject names, without its owner.
+        head_ref text free       | The branch that a merge commit's subject names, without its owner.
         reverts text             | Shas or #numbers that its message says it reverts, with spaces between.
         closes text              | Issue numbers that its message closes ("Fixes #12"), with spaces between.
         url text                 | Its page.

@@ -35,7 +35,7 @@ TABLES: tuple[Table, ...] = (
         capped integer           | Things beyond a server's limit.
         missing integer          | Things the server no longer has.
         refused text             | Why the server would not say; null where it did.
-        recorded_at instant!     | When this row was written.
+        recorded_at instant!     | When the sync that wrote this row began to ask.
         """,
     ),
     table(

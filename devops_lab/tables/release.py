@@ -43,7 +43,7 @@ TABLES: tuple[Table, ...] = (
         id integer!              | GitHub's number.
         environment text!        | The environment as it is called now.
         sha text                 | The commit.
-        ref text                 | The branch, tag or sha that was asked for.
+        ref text free            | The branch, tag or sha that was asked for.
         task text                | deploy, or what the creator calls it.
         run_id integer           | The workflow run that made it, where a status says so.
         created_at instant!      | When it was made.
