@@ -56,7 +56,7 @@ class Proposal:
 
     @property
     def last(self) -> str:
-        """The shortest usual window that holds a dozen of the first rule's deployments; 90 days where none does better."""
+        """The shortest usual window with a dozen deployments by the first rule; 90 days where none does better."""
         moments = self.candidates[0].moments if self.candidates else ()
         now = datetime.now(UTC).replace(tzinfo=None)
         counts = [(sum(moment > now - timedelta(days=days) for moment in moments), words) for words, days in WINDOWS]
@@ -137,9 +137,8 @@ def lab_toml(proposals: Iterable[Proposal], folder: Path, store: str = "lab") ->
         if proposal.incident_labels:
             lines.append(f"incident = {_toml({'from': 'issues', 'labels': proposal.incident_labels})}")
         else:
-            lines.append(
-                '# incident = { from = "issues", labels = ["incident"] }    or   { from = "file", path = "incidents/*.csv" }'
-            )
+            lines.append('# incident = { from = "issues", labels = ["incident"] }')
+            lines.append('#            { from = "file", path = "incidents/*.csv" }')
         rework: dict[str, Any] = {"reverts": True, "patch_releases": proposal.patch_releases}
         if proposal.hotfix_labels:
             rework["labels"] = proposal.hotfix_labels

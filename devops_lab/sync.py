@@ -28,7 +28,7 @@ from devops_lab.sources.github import GitHub
 from devops_lab.store import Store, Written
 from devops_lab.tables import TABLES
 
-FIRST_DAYS = 90
+FIRST_DAYS = 91  # 90 days of any time zone's calendar, its changing clocks included
 HELD_ROWS, HELD_SECONDS = 5000, 5.0
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC throughout
 GIT_TABLES = {"repositories", "commits", "commit_files", "tags", "branches"}

@@ -56,7 +56,8 @@ from devops_lab.config import settings
 from devops_lab.sources.github import TABLES_READ
 from devops_lab.store import Store
 sync.delivery.needed_tables = lambda service: set(TABLES_READ)
-lab = settings({"github": {"url": sys.argv[1]}, "service": [{"name": "s", "repository": sys.argv[2]}]}, Path("lab.toml"))
+service = {"name": "s", "repository": sys.argv[2]}
+lab = settings({"github": {"url": sys.argv[1]}, "service": [service]}, Path("lab.toml"))
 store = Store(sys.argv[3])
 sync.derive = lambda *given: []
 started = time.process_time()
@@ -127,7 +128,8 @@ def graph(folder: Path, data: Path) -> None:
     step()
     ours, git = median_seconds(step), median_seconds(lambda: quiet("git", "-C", clone, "rev-list", "--all", "--count"))
     print(
-        f"graph step from the stored table: {ours:.3f} s ÷ git rev-list --all --count: {git:.3f} s = {ours / git:.1f} (aim ≤ 3)"
+        f"graph step from the stored table: {ours:.3f} s ÷ git rev-list --all --count: {git:.3f} s "
+        f"= {ours / git:.1f} (aim ≤ 3)"
     )
 
 

@@ -169,5 +169,5 @@ def test_every_source_is_listed_and_keeps_the_contract():
         classes = [one for one in vars(module).values() if inspect.isclass(one) and one.__module__ == module.__name__]
         found[name] = [one for one in classes if hasattr(one, "pull")]
     assert all(len(classes) == 1 and isinstance(classes[0].name, str) for classes in found.values()), found
-    with_pull = {path.stem for path in (PACKAGE / "sources").glob("*.py") if " def pull(self, since" in path.read_text()}
-    assert with_pull - {"__init__"} == set(SOURCES)
+    modules = (PACKAGE / "sources").glob("*.py")
+    assert {path.stem for path in modules if " def pull(self, since" in path.read_text()} - {"__init__"} == set(SOURCES)

@@ -9,6 +9,7 @@ from lab_rows import EVER, NOW, Facts, change, complete, deployment, failure
 
 from devops_lab import metrics
 from devops_lab.errors import ConfigError, QuestionError
+from devops_lab.metrics import receipt
 from devops_lab.metrics.definition import CANONICAL
 
 DAY = timedelta(days=1)
@@ -291,6 +292,23 @@ def test_windows_are_joined_and_refused_ones_cover_nothing():
     assert of((0, 5), (2, 7), (1, 3)) == 1
     assert of((0, 2), (5, 7)) == pytest.approx(4 / 7)
     assert of((0, 7), refused="the token may not see it") == 0
+
+
+def test_a_window_that_a_limit_cut_short_covers_the_share_that_came():
+    end = START + 7 * DAY
+    assert covered(ledger("tags", EVER, end, fetched=900, capped=100), metric="deployment_frequency") == 0.9
+    again = ledger("tags", EVER, end + DAY, fetched=1000, capped=0, recorded_at=NOW + DAY)
+    first = ledger("tags", EVER, end, fetched=900, capped=100)
+    assert covered(first, again, metric="deployment_frequency") == 1
+
+
+def test_a_question_that_a_later_one_repeats_is_counted_once():
+    tables = complete({"deployments": rollouts("shop", 3)}, covered=None)
+    first = ledger("tags", EVER, START + DAY, asked=10, fetched=9, missing=1)
+    again = ledger("tags", EVER, NOW, asked=12, fetched=11, missing=1, recorded_at=NOW + DAY)
+    tables["sync_ledger"] = [first, again]
+    coverage = receipt.receipt(metrics.find("deployment_frequency"), Facts(tables), last="all")["coverage"]
+    assert coverage == [{"table_name": "tags", "asked": 12, "fetched": 11, "missing": 1}]
 
 
 def test_files_are_covered_under_their_services_name():

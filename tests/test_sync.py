@@ -169,7 +169,8 @@ def test_a_killed_sync_goes_on_where_it_stood(tmp_path, store, replay):
     url = replay("--slow", "15")
     (tmp_path / "lab.toml").write_text(
         f'[github]\nurl = "{url}"\n[[service]]\nname = "ants"\nrepository = "panjf2000/ants"\n'
-        'deployment = { from = "workflow", workflow = "*", jobs = ["*"] }\nincident = { from = "issues", labels = ["bug"] }\n'
+        'deployment = { from = "workflow", workflow = "*", jobs = ["*"] }\n'
+        'incident = { from = "issues", labels = ["bug"] }\n'
     )
     environment = {**os.environ, "DEVOPS_LAB_PRIVACY_KEY": "0123456789abcdef"}
     command = [sys.executable, "-m", "devops_lab.cli", "sync", "--since", "2010-01-01"]
@@ -213,7 +214,8 @@ def test_kernels_a_running_sync_and_four_reports_share_one_store(tmp_path, sampl
     store = Store(tmp_path / "lab")
     one = lab(tmp_path, {"name": "s", "clone": "sample.git", "deployment": TAGS})
     (tmp_path / "lab.toml").write_text(
-        '[lab]\nlast = "1 year"\n[[service]]\nname = "s"\nclone = "sample.git"\ndeployment = { from = "tags", tags = ["v*"] }\n'
+        '[lab]\nlast = "1 year"\n[[service]]\nname = "s"\nclone = "sample.git"\n'
+        'deployment = { from = "tags", tags = ["v*"] }\n'
     )
     lab_sync(store, one)
     context = multiprocessing.get_context("spawn")

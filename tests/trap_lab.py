@@ -19,7 +19,7 @@ SINCE = datetime(2026, 3, 1)
 MARCH = {"since": "2026-03-01", "until": "2026-04-01"}
 ISSUES = {"from": "issues", "labels": ["incident"]}
 GITHUB = {"from": "deployments", "environments": ["production"]}
-USUAL = {"state": "open", "is_bot": False, "is_pull_request": False, "annotated": False, "tag": "", "result": "success"}
+USUAL = {"state": "closed", "is_bot": False, "is_pull_request": False, "annotated": False}
 
 
 class Lab:

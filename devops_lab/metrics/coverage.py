@@ -1,7 +1,8 @@
 """How much of a service's time the sync has covered: the difference between "nothing happened" and "nobody asked".
 
 A period is covered for a service when it lies inside the union of the ledger's windows of *every* stored table that the
-metric's tables are made from there; a window that was refused covers nothing.
+metric's tables are made from there; a window that was refused covers nothing, one that a server's limit cut short
+covers the share that came.  A question that a later, wider one repeated is counted once.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ class Coverage:
     def __init__(self, store: Store, tables: Iterable[str]) -> None:
         self.services = services(store)
         asked = store.query(
-            "select repository, table_name, window_start, window_end, asked, fetched, missing from sync_ledger "
-            "where refused is null"
+            "select repository, table_name, window_start, window_end, source, recorded_at, asked, fetched, capped, missing "
+            "from sync_ledger where refused is null"
         )
-        self._ledger = asked
+        self._ledger = _last_said(asked)
         self._needed = {row["service"]: _needed(row, tables) for row in self.services.to_dict("records")}
         windows: dict[tuple[str, str], Spans] = {}
         for repository, table, start, end in asked.iloc[:, :4].itertuples(index=False):
@@ -49,6 +50,20 @@ class Coverage:
             )
             for row in self.services.to_dict("records")
         }
+        cut = self._ledger[self._ledger["capped"].fillna(0) > 0]
+        self._cut = {
+            row["service"]: [
+                (
+                    _ticks(one["window_start"]),
+                    _ticks(one["window_end"]),
+                    one["fetched"] / (one["fetched"] + one["capped"]),
+                )
+                for one in cut.to_dict("records")
+                if one["repository"] in (row["repository"], row["service"])
+                and one["table_name"] in self._needed[row["service"]]
+            ]
+            for row in self.services.to_dict("records")
+        }
 
     def fractions(self, names: Sequence[str], starts: Sequence[datetime], ends: Sequence[datetime]) -> list[float]:
         """Return for each ``[start, end)`` the covered share of the services' time, 0 to 1; without services 0."""
@@ -59,7 +74,10 @@ class Coverage:
         for name in names:
             for start, end in self._spans.get(name, []):
                 total += np.clip(np.minimum(finishes, end) - np.maximum(begins, start), 0, None)
-        return [float(share) for share in total / (np.maximum(finishes - begins, 1) * len(names))]
+        shares = total / (np.maximum(finishes - begins, 1) * len(names))
+        for start, end, came in (cut for name in names for cut in self._cut.get(name, [])):
+            shares = np.where((begins < end) & (finishes > start), np.minimum(shares, came), shares)
+        return [float(share) for share in shares]
 
     def ledger(self, names: Sequence[str], start: datetime, end: datetime) -> list[dict[str, Any]]:
         """Return what was asked for, fetched and missing per stored table, over the questions that touch the window."""
@@ -80,6 +98,18 @@ class Coverage:
             for column in ("asked", "fetched", "missing"):
                 line[column] += 0 if pd.isna(row[column]) else int(row[column])
         return [found[name] for name in sorted(found)]
+
+
+def _last_said(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the ledger whose window no later row of the same source and table repeats whole."""
+    kept, wider = [], dict[tuple[str, str, str], list[tuple[Any, Any]]]()
+    ordered = ledger.sort_values(["recorded_at", "window_end", "window_start"], ascending=[False, False, True])
+    for row in ordered.itertuples():
+        windows = wider.setdefault((row.repository, row.table_name, row.source), [])
+        if not any(start <= row.window_start and row.window_end <= end for start, end in windows):
+            windows.append((row.window_start, row.window_end))
+            kept.append(row.Index)
+    return ledger.loc[sorted(kept)]
 
 
 def services(store: Store) -> pd.DataFrame:

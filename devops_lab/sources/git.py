@@ -68,8 +68,8 @@ class Git:
         """Yield (table name, rows) of repositories, commits, commit_files, tags and branches, then of the ledger.
 
         `since` changes nothing: a clone is read whole, which costs less than asking which part of it is new.  The
-        ledger's window starts at the earliest commit, in a shallow clone at the youngest commit whose parents are
-        cut off (`missing` counts those parents); it ends `until`, or where the clone was last fetched if that is more
+        ledger's window starts in 1970 (before the first commit nothing happened), in a shallow clone at the youngest
+        commit whose parents are cut off (`missing` counts those parents); it ends `until`, or where the clone was last fetched if that is more
         than a day ago: what a stale clone lacks is a gap, not a zero.
 
         Errors: AccessError when there is no repository or it may not be read; SourceError when git is missing or fails.
@@ -192,7 +192,7 @@ class Git:
         }
         missing = len(set().union(*lacking.values()))
         cut = [dates[sha] for sha, parents in lacking.items() if parents]
-        start = max(cut) if cut else min(dates.values(), default=until)
+        start = max(cut) if cut else EPOCH if dates else until
         end = until
         if not dates:
             self.notes.append(f"{self.path} has no commits yet; commit something, or name another clone")
