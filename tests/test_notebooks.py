@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import re
 from pathlib import Path
 
@@ -85,4 +84,3 @@ def test_they_run_from_a_fresh_clone(name, tmp_path, monkeypatch):
     done = run(FOLDER / f"{name}.ipynb", tmp_path / "out.ipynb", {}, kept=tmp_path / "kept.ipynb")
     shown = json.dumps([cell.outputs for cell in done.cells if cell.cell_type == "code"])
     assert "lab-tile" in shown and "receipt" in shown
-    assert os.getcwd() == str(tmp_path / "clone")

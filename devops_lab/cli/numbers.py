@@ -99,10 +99,13 @@ def report(
 
         config = str(quick_settings(git=git, repository=repository, say=say))
         fresh = True if fresh is None else fresh
+    given = pairs(parameters)
     store, settings = opened(config)
+    if git or repository:
+        given.setdefault("service", settings.service[0].name)
     status = 0
     if fresh or (fresh is None and store.snapshot_name is None):
         status = fetch(store, settings)
-    path = render(name, config=str(Path(config).absolute()), **pairs(parameters))
+    path = render(name, config=str(Path(config).absolute()), **given)
     click.echo(str(path))
     return status

@@ -1,6 +1,7 @@
 """The report in headless Chromium: charts drawn, nothing asked of a network, hostile text inert, fit for a phone."""
 
 import http.server
+import itertools
 import json
 import threading
 import time
@@ -163,7 +164,7 @@ def test_a_receipt_is_in_the_page_and_can_be_read(browser, page):
     saved = browser.execute_script(
         "return [...document.querySelectorAll('a[download]')].map(one => [one.download, atob(one.href.split(',')[1])])"
     )
-    assert [name for name, _ in saved][0] == "receipt_change_lead_time.json"
+    assert next(name for name, _ in saved) == "receipt_change_lead_time.json"
     first = json.loads(saved[0][1])
     assert first["n"] == len(first["rows"]) and first["sql"].startswith("-- change_lead_time")
     browser.execute_script("document.querySelectorAll('summary').forEach(one => one.click())")
@@ -177,7 +178,7 @@ def test_the_page_can_be_used_by_keyboard_and_read_aloud(browser, page):
     )
     headings = browser.execute_script("return [...document.querySelectorAll('h1, h2, h3')].map(one => +one.tagName[1])")
     assert headings[0] == 1 and headings.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(headings, headings[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(headings))
     assert browser.execute_script("return document.querySelector('a').getAttribute('href')") == "#content"
     anchors = (
         "return [...document.querySelectorAll('nav a')].every(one => document.querySelector(one.getAttribute('href')))"
