@@ -32,9 +32,13 @@ class Folder:
         if set(self.path) & set("[]"):  # deltalake cannot address such a folder: it panics
             raise UserError(f"the store {self.path} cannot lie in a folder whose name has [ or ]; name another folder")
 
-    def open(self, name: str, version: int | None = None) -> DeltaTable | None:
-        """Return a table at its newest `version` or an older one; StoreError when it is there and cannot be read."""
-        if not self.remote and not Path(self._uri(name)).exists():
+    def open(self, name: str, version: int | None = None, must: bool = False) -> DeltaTable | None:
+        """Return a table, the newest version or an older one; StoreError when it is there and cannot be read.
+
+        A folder without a first commit is no table yet: the sync that began it was killed.  `must`: a snapshot names
+        the table, so it has to be there.
+        """
+        if not self.remote and not must and not any(Path(self._uri(name), "_delta_log").glob("[0-9]*.*[!p]")):
             return None
         try:
             return DeltaTable(self._uri(name), version=version)
@@ -45,9 +49,9 @@ class Folder:
         except (DeltaError, OSError, ValueError) as problem:
             raise self._damaged(name, problem) from problem
 
-    def select(self, name: str, version: int | None = None) -> str:
+    def select(self, name: str, version: int | None = None, must: bool = False) -> str:
         """Return the SELECT over a table's active files; over no rows where nobody made it."""
-        delta = self.open(name, version)
+        delta = self.open(name, version, must)
         return engines.stored(TABLES[name], [] if delta is None else self._files(delta))
 
     def create(self, table: Table, rows: pa.Table) -> None:

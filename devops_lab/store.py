@@ -131,11 +131,11 @@ class Store:
 
     def _relation(self, name: str, newest: bool = False) -> str:
         if newest or self.latest:
-            return self._folder.select(name)
+            return self._folder.select(name, must=name in self._versions)
         if name not in self._relations:
             version = self._versions.get(name)
             known = version is not None
-            self._relations[name] = self._folder.select(name, version) if known else engines.stored(TABLES[name], [])
+            self._relations[name] = self._folder.select(name, version, must=True) if known else engines.stored(TABLES[name], [])
         return self._relations[name]
 
     # ------------------------------------------------------------------ writing
@@ -149,7 +149,7 @@ class Store:
         given = checked(table, (people.apply(table, dict(row)) for row in rows), _now(), source)
         if not given.num_rows:
             return Written()
-        delta = self._folder.open(name)
+        delta = self._folder.open(name, must=name in self._versions)
         if delta is None:
             self._folder.create(table, given)
             return Written(inserted=given.num_rows)
@@ -170,7 +170,7 @@ class Store:
         """
         table = _table(name)
         given = checked(table, rows, _now(), source)
-        delta = self._folder.open(name)
+        delta = self._folder.open(name, must=name in self._versions)
         if delta is None:
             self._folder.create(table, given)
             return bool(given.num_rows)
@@ -194,7 +194,7 @@ class Store:
 
     def remove(self, name: str, keys: Iterable[Mapping[str, Any]]) -> int:
         """Take rows out of a table by their keys: things that were deleted where they came from; return how many."""
-        table, delta = _table(name), self._folder.open(name)
+        table, delta = _table(name), self._folder.open(name, must=name in self._versions)
         wanted = [{column: row[column] for column in table.key} for row in keys]
         if not wanted or delta is None:
             return 0

@@ -185,6 +185,16 @@ def test_damage_is_said_with_the_way_out(store):
         Store(store.path).tags.rows()
 
 
+def test_a_table_whose_first_write_was_killed_is_no_table_yet(store):
+    store.write("tags", [tag("v1")], "git")
+    shutil.rmtree(Path(store.path, "tags", "_delta_log"))
+    Path(store.path, "tags", "_delta_log").mkdir()
+    Path(store.path, "tags", "_delta_log", "_commit_1f0e.json.tmp").write_text("{")
+    assert Store(store.path, latest=True).tags.rows() == []
+    assert store.write("tags", [tag("v1")], "git") == Written(inserted=1)
+    assert len(store.tags.rows()) == 1
+
+
 def test_one_sync_at_a_time_and_a_crash_lets_go(store):
     with store.lock(), pytest.raises(StoreError, match="another sync"), Store(store.path).lock():
         pass

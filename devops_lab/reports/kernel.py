@@ -58,12 +58,15 @@ class OwnEngine(NBClientEngine):
         """Run the notebook; `progress` is told how many of how many cells are done.
 
         papermill would write the notebook twice per cell; here it is written to `partial` when the run breaks off.
+        When the last cell has ended the kernel is stopped at once: what a cell wrote is written by then.
         """
         if progress is not None:
             _tell(nb_man, progress)
         done = False
         try:
-            result = super().execute_managed_notebook(nb_man, kernel_name, kernel_manager_class=OwnKernel, **options)
+            result = super().execute_managed_notebook(
+                nb_man, kernel_name, kernel_manager_class=OwnKernel, shutdown_kernel="immediate", **options
+            )
             done = True
         finally:
             if not done and partial:

@@ -6,6 +6,7 @@ one, and else from the defaults of the metrics.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +25,30 @@ STORE, CONFIG = "lab", "lab.toml"
 MIN_PERIODS, MAX_PERIODS = 6, 120
 A_FEW = 4  # deployments per period: from so many on a share says something
 _DAYS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.25}
+
+
+class Pinned(Store):
+    """A handle that stays on one snapshot and remembers its answers: a report asks the same rows for many numbers."""
+
+    def __init__(self, path: str) -> None:
+        self._answers: dict[tuple[Any, ...], pd.DataFrame] = {}
+        super().__init__(path)
+
+    def refresh(self) -> None:
+        """Read the newest complete snapshot, and forget what older ones answered."""
+        self._answers.clear()
+        super().refresh()
+
+    def query(
+        self, sql: str, as_of: datetime | None = None, frames: Mapping[str, Any] | None = None, **parameters: Any
+    ) -> pd.DataFrame:
+        """Run a SELECT as the facts were known at `as_of`; the same question is asked of the tables once."""
+        if frames:
+            return super().query(sql, as_of, frames, **parameters)
+        key = (sql, as_of, *sorted(parameters.items()))
+        if key not in self._answers:
+            self._answers[key] = super().query(sql, as_of, **parameters)
+        return self._answers[key].copy()
 
 
 @dataclass(frozen=True)
@@ -155,7 +180,7 @@ def ask(
     words["timezone"] = timezone or (settings.lab.timezone if settings is not None else "UTC")
     if every and every not in answers.periods.EVERY:
         raise QuestionError(f"every = {every!r}; must be one of {', '.join(answers.periods.EVERY)}")
-    return Question(Store(place), settings, words, _edition(edition), every)
+    return Question(Pinned(place), settings, words, _edition(edition), every)
 
 
 def _edition(given: str) -> int:

@@ -3,6 +3,7 @@
 import http.server
 import itertools
 import json
+import socketserver
 import threading
 import time
 from pathlib import Path
@@ -131,9 +132,10 @@ def test_a_script_that_got_in_does_not_run(browser, page, tmp_path):
         def log_message(self, *_):
             pass
 
-    server = http.server.HTTPServer(("127.0.0.1", 0), Listener)
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Listener)
+    server.daemon_threads = True  # Chromium may open a connection and ask for nothing
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
+    address = f"http://127.0.0.1:{server.server_address[1]}"
     evil = (
         f"<script>document.title = 'owned'</script><img src='{address}/img' onerror=\"document.title='owned'\">"
         f"<script src='{address}/js'></script><link rel=stylesheet href='{address}/css'>"
