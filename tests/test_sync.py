@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from devops_lab import metrics
 from devops_lab import sync as lab_sync
 from devops_lab.config import settings
 from devops_lab.errors import QuestionError, StoreError
+from devops_lab.github_api import GitHubClient
 from devops_lab.practice.sample import make_sample
 from devops_lab.store import Store
 from devops_lab.sync import start_of
@@ -150,7 +152,9 @@ def test_github_once_is_twice_and_asks_little_the_second_time(tmp_path, store, r
 
 
 @pytest.mark.server
-def test_github_with_faults_gives_the_same_rows(tmp_path, replay):
+def test_github_with_faults_gives_the_same_rows(tmp_path, replay, monkeypatch):
+    patient = partial(GitHubClient, sleep=lambda seconds: None)  # the server's faults do not depend on time
+    monkeypatch.setattr(lab_sync, "GitHubClient", patient)
     stores = []
     for name, options in (
         ("calm", ()),
@@ -158,26 +162,26 @@ def test_github_with_faults_gives_the_same_rows(tmp_path, replay):
     ):
         store = Store(tmp_path / name, latest=True)
         lab_sync(store, ants(tmp_path, replay(*options)), since=EVER)
-        found = content(store)
-        url_free = json.dumps(found, default=str, sort_keys=True)
-        stores.append(url_free)
-    assert stores[0] == stores[1]
+        stores.append(content(store))
+    assert without_urls(stores[0]) == without_urls(stores[1])
+    assert len(stores[0]["workflow_jobs"]) == 35
 
 
 @pytest.mark.server
 def test_a_killed_sync_goes_on_where_it_stood(tmp_path, store, replay):
-    url = replay("--slow", "15")
+    url = replay("--slow", "4")
     (tmp_path / "lab.toml").write_text(
         f'[github]\nurl = "{url}"\n[[service]]\nname = "ants"\nrepository = "panjf2000/ants"\n'
         'deployment = { from = "workflow", workflow = "*", jobs = ["*"] }\n'
         'incident = { from = "issues", labels = ["bug"] }\n'
     )
     environment = {**os.environ, "DEVOPS_LAB_PRIVACY_KEY": "0123456789abcdef"}
-    command = [sys.executable, "-m", "devops_lab.cli", "sync", "--since", "2010-01-01"]
+    script = "from devops_lab import sync; sync.HELD_SECONDS = 0; from devops_lab.cli import main; main()"
+    command = [sys.executable, "-c", script, "sync", "--since", "2010-01-01"]  # writes each page as it comes
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
     for _ in range(400):
-        time.sleep(0.02)
-        if (tmp_path / "lab" / "workflow_jobs").exists():
+        time.sleep(0.005)
+        if (tmp_path / "lab" / "workflow_runs" / "_delta_log" / f"{0:020}.json").exists():
             break
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -195,6 +199,11 @@ def test_a_killed_sync_goes_on_where_it_stood(tmp_path, store, replay):
     subprocess.run(command, cwd=fresh, env=environment, check=True, capture_output=True)
     assert content(Store(tmp_path / "lab")) == content(Store(fresh / "lab"))
     assert resumed < requests(url) - asked
+
+
+def without_urls(found):
+    """Rows but for their addresses: each server has a port of its own."""
+    return {name: [{**row, "url": None} for row in rows] for name, rows in found.items()}
 
 
 def requests(url: str) -> int:
