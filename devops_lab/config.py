@@ -204,6 +204,11 @@ class Settings(_Section):
         """Where the store lies: a URL as it is, a path from the folder of ``lab.toml``."""
         return self.lab.store if "://" in self.lab.store else str(self.folder / self.lab.store)
 
+    @property
+    def corrections(self) -> Path:
+        """Where corrections by people lie: ``corrections.toml`` beside ``lab.toml``."""
+        return self.folder / "corrections.toml"
+
     def clone(self, service: Service) -> Path | None:
         """Return the path of the service's clone, or None where there is none."""
         return None if service.clone is None else self.folder / service.clone

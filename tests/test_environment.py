@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def plain(requirement: str) -> tuple[str, str]:
     name, bound = re.fullmatch(r"([A-Za-z0-9_.-]+)\s*(.*)", requirement).groups()
-    return name.lower(), bound.replace(" ", "")
+    return name.lower().replace("_", "-"), bound.replace(" ", "")
 
 
 def test_environment_is_in_step_with_the_project():

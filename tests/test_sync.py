@@ -187,7 +187,7 @@ def test_a_killed_sync_goes_on_where_it_stood(tmp_path, store, replay):
     process.wait()
     torn = Store(tmp_path / "lab", latest=True)
     assert Store(tmp_path / "lab").as_of is None
-    assert torn.workflow_jobs.rows()
+    assert 0 < len(torn.workflow_runs.rows()) <= 45
     assert not torn.pull_requests.rows() or len(torn.pull_requests.rows()) < 49
     asked = requests(url)
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)

@@ -62,7 +62,7 @@ def _correct(
             said[key] = instant(said[key], settings.lab.timezone, key)
     if not said:
         raise UserError(f"say what is to be corrected: one of --{', --'.join(sorted(values)).replace('_', '-')}")
-    path = settings.folder / corrections.FILE
+    path = settings.corrections
     corrections.add(path, kind, service, id, by=by or getpass.getuser(), reason=reason, **said)
     for warning in relink(store, settings):
         say(warning)
@@ -75,7 +75,7 @@ def correct_list(config: str) -> None:
     """List the corrections, the latest last."""
     from devops_lab.delivery import corrections
 
-    for number, one in enumerate(corrections.load(opened(config)[1].folder / corrections.FILE), 1):
+    for number, one in enumerate(corrections.load(opened(config)[1].corrections), 1):
         click.echo(f"{number}  {one}")
 
 
@@ -88,6 +88,6 @@ def correct_undo(number: int | None, config: str) -> None:
     from devops_lab.sync import relink
 
     store, settings = opened(config)
-    taken = corrections.undo(settings.folder / corrections.FILE, number)
+    taken = corrections.undo(settings.corrections, number)
     relink(store, settings)
     say(f"taken back: {taken}")

@@ -21,7 +21,7 @@ def derive(store: Store, settings: config.Settings) -> list[str]:
     must read the newest rows (``latest=True``).  Warnings are corrections and references that name nothing known; they
     change nothing.  Errors: ConfigError for corrections.toml.
     """
-    corrected = corrections.load(settings.folder / corrections.FILE)
+    corrected = corrections.load(settings.corrections)
     warnings = services.strangers(corrected, {service.name for service in settings.service})
     found = services.Derived()
     facts: dict[str, changes.Facts] = {}

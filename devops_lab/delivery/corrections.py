@@ -30,7 +30,6 @@ from tomlkit.items import AoT
 
 from devops_lab.errors import ConfigError
 
-FILE = "corrections.toml"
 RESULTS = ("success", "failure")
 COMMON: Mapping[str, type] = {"kind": str, "id": str, "service": str, "by": str, "made_at": datetime, "reason": str}
 VALUES: Mapping[str, Mapping[str, type]] = {

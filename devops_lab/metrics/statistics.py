@@ -207,7 +207,8 @@ def wilson(ones: float, n: int) -> tuple[float, float]:
     share, square = ones / n, Z * Z
     middle = (share + square / (2 * n)) / (1 + square / n)
     half = Z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    low = 0.0 if ones == 0 else max(0.0, middle - half)  # rounding would leave a speck of either
+    return low, 1.0 if ones == n else min(1.0, middle + half)
 
 
 def poisson(n: int) -> tuple[float, float]:

@@ -23,7 +23,6 @@ GRADES = {
     "remedy": "the remedy names it",
     "window": "the latest deployment before it",
 }
-CORRECTIONS = "corrections.toml"
 EXAMPLES = 3
 _SHA = re.compile(r"\b[0-9a-f]{40}\b")
 _FAILURES = """
@@ -112,7 +111,7 @@ def left_out(question: Question) -> Piece:
 
 def corrections(question: Question) -> Piece:
     """Return what people corrected, who, when and why; from ``corrections.toml`` beside lab.toml."""
-    path = Path() if question.settings is None else question.settings.folder / CORRECTIONS
+    path = Path() if question.settings is None else question.settings.corrections
     found = _corrections(path) if path.is_file() else []
     names = set(question.services["service"])
     rows = [vars(one) for one in reversed(found) if one.service in names]
@@ -125,7 +124,7 @@ def corrections(question: Question) -> Piece:
         Column("By", lambda row: row["by"]),
         Column("On", lambda row: words.day(row["made_at"], question.timezone)),
     ]
-    return table(rows, _with_service(columns, question), rest=f"in {CORRECTIONS}")
+    return table(rows, _with_service(columns, question), rest=f"in {path.name}")
 
 
 def coverage(question: Question) -> Piece:

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from markupsafe import Markup, escape
 
 from devops_lab import words
+from devops_lab.rows import defused
 
 MOST_ROWS = 20
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TEMPLATE = Path(__file__).parent / "template"
 
 
@@ -85,11 +85,6 @@ def link(text: Any, url: Any) -> Markup:
     if address is None:
         return escape(text)
     return html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', address, text)
-
-
-def defused(text: str) -> str:
-    """Return a text from outside so that a spreadsheet takes it for text: ``=cmd()`` gets an apostrophe in front."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def shortened(text: Any, most: int = 110) -> str:
