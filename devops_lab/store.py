@@ -133,9 +133,10 @@ class Store:
         if newest or self.latest:
             return self._folder.select(name, must=name in self._versions)
         if name not in self._relations:
-            version = self._versions.get(name)
-            known = version is not None
-            self._relations[name] = self._folder.select(name, version, must=True) if known else engines.stored(TABLES[name], [])
+            if name in self._versions:
+                self._relations[name] = self._folder.select(name, self._versions[name], must=True)
+            else:
+                self._relations[name] = engines.stored(TABLES[name], [])
         return self._relations[name]
 
     # ------------------------------------------------------------------ writing

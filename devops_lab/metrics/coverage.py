@@ -33,8 +33,8 @@ class Coverage:
     def __init__(self, store: Store, tables: Iterable[str]) -> None:
         self.services = services(store)
         asked = store.query(
-            "select repository, table_name, window_start, window_end, source, recorded_at, asked, fetched, capped, missing "
-            "from sync_ledger where refused is null"
+            "select repository, table_name, window_start, window_end, source, recorded_at, asked, fetched, capped, "
+            "missing from sync_ledger where refused is null"
         )
         self._ledger = _last_said(asked)
         self._needed = {row["service"]: _needed(row, tables) for row in self.services.to_dict("records")}

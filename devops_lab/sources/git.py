@@ -69,8 +69,8 @@ class Git:
 
         `since` changes nothing: a clone is read whole, which costs less than asking which part of it is new.  The
         ledger's window starts in 1970 (before the first commit nothing happened), in a shallow clone at the youngest
-        commit whose parents are cut off (`missing` counts those parents); it ends `until`, or where the clone was last fetched if that is more
-        than a day ago: what a stale clone lacks is a gap, not a zero.
+        commit whose parents are cut off (`missing` counts those parents); it ends `until`, or where the clone was last
+        fetched if that is more than a day ago: what a stale clone lacks is a gap, not a zero.
 
         Errors: AccessError when there is no repository or it may not be read; SourceError when git is missing or fails.
         """
