@@ -49,6 +49,7 @@ print(objects, time.process_time() - started)
 
 LAB_SYNC = """
 import sys, time
+import pandas
 from datetime import datetime
 from pathlib import Path
 from devops_lab import sync
