@@ -1,4 +1,4 @@
-"""A made-up organisation of some 60 deployments and 300 changes, as GitHub's tables have it; seeded, so always the same.
+"""A made-up organisation of some 60 deployments and 300 changes, as GitHub's tables have it; seeded, always the same.
 
 Four services in three repositories: ``shop`` (GitHub deployments to two regions), ``bank`` (deploy jobs of a workflow),
 ``web`` and ``api`` (parts of one repository, released by tags).  `known_by` is the world as it was at an earlier
@@ -9,7 +9,7 @@ import random
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from made_rows import commit, deployment, issue, job, label, pull, run, sha, statuses
+from made_rows import commit, deployment, issue, job, label, pull, run, statuses
 from trap_lab import ISSUES, pulled
 
 from devops_lab.tables import TABLES
@@ -107,8 +107,12 @@ class Story:
         self.tables["pull_requests"].append(
             {"repository": self.repository, **pull(number, None, authored[0], **{**merged, "state": "closed", **more})}
         )
-        for row, made in zip(pulled(number, *zip(names, authored, strict=True)), own or [None] * len(names), strict=True):
-            self.add("pull_request_commits", **row | ({"sha": made} if made else {}) | {"committed_at": row["authored_at"]})
+        for row, made in zip(
+            pulled(number, *zip(names, authored, strict=True)), own or [None] * len(names), strict=True
+        ):
+            self.add(
+                "pull_request_commits", **row | ({"sha": made} if made else {}) | {"committed_at": row["authored_at"]}
+            )
         if result:
             self.main.append((self.now, result))
             self.changes.append(f"#{number}")
@@ -166,11 +170,15 @@ def shop(dice: random.Random, rollouts: int) -> Story:
                 state = "failure" if failed and place else "success"
                 row = deployment(id, None, began + MINUTE, f"production-{region}", number, sha=target)
                 story.add("github_deployments", **row)
-                for one in statuses(id, ("in_progress", began + MINUTE), (state, ended), ("inactive", ended + 90 * HOUR)):
+                for one in statuses(
+                    id, ("in_progress", began + MINUTE), (state, ended), ("inactive", ended + 90 * HOUR)
+                ):
                     story.add("deployment_statuses", **one)
                 story.add("deployment_statuses", **statuses(id, *[("queued", began)] * 4)[3])
             end = story.wait(0.02, 0.1)
-            story.add("workflow_runs", **run(number, attempt, "", began, end, "failure" if failed else "success", sha=target))
+            story.add(
+                "workflow_runs", **run(number, attempt, "", began, end, "failure" if failed else "success", sha=target)
+            )
             if not failed:
                 story.released.append(target)
                 break
@@ -242,9 +250,7 @@ def known_by(world: Tables, moment: datetime) -> Tables:
         kept[name] = [_as_it_was(name, row, moment) for row in rows if born is None or row[born] <= moment]
     tips = {row["repository"]: row for row in kept["branches"]}  # of each main the last that is known
     kept["branches"] = [{key: tip[key] for key in ("repository", "branch", "sha")} for tip in tips.values()]
-    there = {
-        (row["repository"], row["number"]) for name in ("issues", "pull_requests") for row in kept.get(name, [])
-    }
+    there = {(row["repository"], row["number"]) for name in ("issues", "pull_requests") for row in kept.get(name, [])}
     kept["issue_labels"] = [row for row in kept["issue_labels"] if (row["repository"], row["number"]) in there]
     return kept
 

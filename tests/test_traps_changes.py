@@ -4,7 +4,20 @@ from datetime import timedelta
 
 import pytest
 from made_rows import at, commit, pull, sha
-from trap_lab import GITHUB, answer, built, counted, deployed, evidence, left_out, line, of, pulled, together
+from trap_lab import (
+    GITHUB,
+    answer,
+    built,
+    counted,
+    deployed,
+    evidence,
+    left_out,
+    line,
+    of,
+    production,
+    pulled,
+    together,
+)
 
 from devops_lab import metrics
 
@@ -13,14 +26,10 @@ MERGES = {"from": "merges"}
 BEFORE, WAITING, UNKNOWN = "deployed before records", "not deployed yet", "deployment unknown"
 
 
-def production(names, first_day=1, **more):
-    """One deployment at noon of each day, of the commits told by name ("-": a sha nobody knows)."""
-    return together(*(deployed(day, name, at(day), **more) for day, name in enumerate(names.split(), first_day)))
-
-
 def test_trap_18_what_the_first_deployment_carries_is_listed_not_counted(tmp_path):
-    """"Commits older than the first known deployment all landed on one" (apache/devlake #8249): three are 400 days old."""
-    commits = line("o1 o2 o3", at(1) - timedelta(days=400)) + [commit("new", "o3", at(2, "08:00"))]
+    """Elsewhere: "Commits older than the first known deployment all landed on one" (apache/devlake #8249): three are
+    400 days old."""
+    commits = [*line("o1 o2 o3", at(1) - timedelta(days=400)), commit("new", "o3", at(2, "08:00"))]
     store = built(tmp_path, {"deployment": GITHUB}, commits=commits, **production("o3 new"))
     found = answer(store, "change_lead_time")
     assert (found["value"], found["n"]) == (4.0, 1)  # 08:00 to noon; with the old ones it would be some 400 days
@@ -29,7 +38,7 @@ def test_trap_18_what_the_first_deployment_carries_is_listed_not_counted(tmp_pat
 
 
 def test_trap_19_an_unknown_sha_makes_its_changes_unknown(tmp_path):
-    """"An unknown previous sha made the whole history "new"" (apache/devlake, in code)."""
+    """Elsewhere: "An unknown previous sha made the whole history "new"" (apache/devlake, in code)."""
     made = together(production("a"), deployed(2, "gone", at(2)), production("c d", 3))
     store = built(tmp_path, {"deployment": GITHUB}, commits=line("a b c d", at(1, "08:00")), **made)
     # b and c may have been in what was deployed on the 2nd; d, 08:00 of the 4th to noon, is known to be new
@@ -39,12 +48,13 @@ def test_trap_19_an_unknown_sha_makes_its_changes_unknown(tmp_path):
 
 
 def test_trap_20_without_a_deployment_there_is_no_lead_time(tmp_path):
-    """"Lead time shown although nothing was deployed" (apache/devlake #4853): waiting changes are listed."""
+    """Elsewhere: "Lead time shown although nothing was deployed" (apache/devlake #4853): waiting changes are listed."""
     pulls = [pull(12, "b", at(2, "09:00"))]
     commits = line("a b", at(1, "08:00"))
     # one run failed, one goes to staging, one has not ended
     made = together(
-        deployed(1, "b", at(2), "failure"), deployed(2, "b", at(3), environment="staging"), deployed(3, "b", at(4), "queued")
+        deployed(1, "b", at(2), "failure"), deployed(2, "b", at(3), environment="staging"),
+        deployed(3, "b", at(4), "queued"),
     )  # fmt: skip
     store = built(tmp_path, {"deployment": GITHUB}, commits=commits, pull_requests=pulls, **made)
     found = answer(store, "change_lead_time")
@@ -71,14 +81,17 @@ BUTTONS = {
 
 
 def test_trap_21_squash_rebase_and_merge_have_one_clock(tmp_path):
-    """"Squash merge: no lead time at all" (apache/devlake #5909, dora-team/fourkeys #410): 08:00 to 14:00, 6 hours."""
+    """Elsewhere: "Squash merge: no lead time at all" (apache/devlake #5909, dora-team/fourkeys #410): 08:00 to 14:00, 6
+    hours."""
     results = {"merge": "M", "squash": "S", "rebase": "r2"}
     services = [{"name": name, "repository": f"acme/{name}", "deployment": GITHUB} for name in BUTTONS]
     parts = []
     for name, result in results.items():
         made = together(deployed(1, "root", at(1)), deployed(2, result, at(2, "14:00")))
         made["commits"] = [commit("root", "", at(1, "08:00")), *BUTTONS[name]]
-        parts.append(of(f"acme/{name}", {**made, "pull_requests": [pull(12, result, at(2))], "pull_request_commits": OWN}))
+        parts.append(
+            of(f"acme/{name}", {**made, "pull_requests": [pull(12, result, at(2))], "pull_request_commits": OWN})
+        )
     store = built(tmp_path, *services, **together(*parts))
     for service in results:
         assert counted(store, "change_lead_time", service=service) == {"#12": 6.0}, service
@@ -92,8 +105,9 @@ def test_trap_21_squash_rebase_and_merge_have_one_clock(tmp_path):
 
 
 def test_trap_22_work_without_pull_requests_counts(tmp_path):
-    """"Commits without a pull request ignored" (apache/devlake #5269): trunk-based, three of four changes."""
-    commits = line("a b c d", at(1, "08:00")) + [commit("e", "d", at(4, "09:00"))]
+    """Elsewhere: "Commits without a pull request ignored" (apache/devlake #5269): trunk-based, three of four
+    changes."""
+    commits = [*line("a b c d", at(1, "08:00")), commit("e", "d", at(4, "09:00"))]
     store = built(
         tmp_path, {"deployment": GITHUB}, commits=commits, pull_requests=[pull(12, "d", at(4, "08:00"))],
         **production("a b c e"),
@@ -117,7 +131,7 @@ PROMOTIONS = {
 
 @pytest.mark.parametrize("how", PROMOTIONS)
 def test_trap_23_promotion_branches_are_transparent(tmp_path, how):
-    """"feature → develop → main: the merge into develop taken for the change" (apache/devlake #8619)."""
+    """Elsewhere: "feature → develop → main: the merge into develop taken for the change" (apache/devlake #8619)."""
     pulls = [
         pull(1, "D1", at(3, "08:00"), head_ref="feature", base_ref="develop"),
         pull(2, "P", at(5, "08:00"), head_ref="develop", head_sha=sha("d2")),
@@ -135,11 +149,14 @@ def test_trap_23_promotion_branches_are_transparent(tmp_path, how):
 
 
 def test_trap_24_pull_requests_from_forks_count(tmp_path):
-    """"Pull requests from forks filtered out" (apache/devlake #3376), here from the forks' own main, twice."""
+    """Elsewhere: "Pull requests from forks filtered out" (apache/devlake #3376), here from the forks' own main,
+    twice."""
     commits = [
         commit("root", "", at(1, "08:00")),
-        commit("a", "root", at(2, "08:00")), commit("A", "root a", at(2, "10:00"), subject="Merge pull request #1 from x/main"),
-        commit("b", "A", at(3, "09:00")), commit("B", "A b", at(3, "10:00"), subject="Merge pull request #2 from y/main"),
+        commit("a", "root", at(2, "08:00")),
+        commit("A", "root a", at(2, "10:00"), subject="Merge pull request #1 from x/main"),
+        commit("b", "A", at(3, "09:00")),
+        commit("B", "A b", at(3, "10:00"), subject="Merge pull request #2 from y/main"),
     ]  # fmt: skip
     fork = {"is_fork": True, "head_ref": "main"}
     pulls = [pull(1, "A", at(2, "10:00"), **fork), pull(2, "B", at(3, "10:00"), **fork)]
@@ -149,7 +166,8 @@ def test_trap_24_pull_requests_from_forks_count(tmp_path):
 
 
 def test_trap_25_leaving_bots_out_is_a_setting(tmp_path):
-    """"Bots are 28 % of commits" (apache/devlake #8646): 7 of 25 here, each an hour old; people's are ten."""
+    """Elsewhere: "Bots are 28 % of commits" (apache/devlake #8646): 7 of 25 here, each an hour old; people's are
+    ten."""
     names = [f"n{place}" for place in range(25)]
     commits, parent = [commit("root", "", at(1, "08:00"))], "root"
     for place, name in enumerate(names):
@@ -178,9 +196,12 @@ left join (
 """
 
 
-def test_trap_25_and_28_bots_never_review_and_an_unknown_part_is_unknown(tmp_path):
-    """"A bot's comment seconds after opening makes pickup time zero" (apache/devlake #9000): the facts tell bots apart.
-    "An unreviewed pull request's five open days counted as 0" (middlewarehq/middleware, in code): it is unknown."""
+@pytest.fixture(scope="module")
+def pickup(tmp_path_factory):
+    """A user's own metric over two open pull requests: a bot looks at both after five seconds, a person at #12
+    alone."""
+    folder = tmp_path_factory.mktemp("pickup")
+
     def review(id, number, when, **more):
         return {"id": id, "number": number, "state": "COMMENTED", "is_author": False, "submitted_at": when, **more}
 
@@ -190,16 +211,28 @@ def test_trap_25_and_28_bots_never_review_and_an_unknown_part_is_unknown(tmp_pat
         review(3, 12, at(2, "17:00")),
         review(4, 13, at(2) + timedelta(seconds=5), is_bot=True),
     ]
+    asked = [
+        {"table_name": name, "window_start": at(1), "window_end": at(40), "recorded_at": at(40)}
+        for name in ("pull_requests", "reviews")
+    ]
     pulls = [pull(n, None, at(2), state="open") for n in (12, 13)]
-    asked = [{"repository": "acme/checkout", "source": "github", "table_name": name, "window_start": at(1), "recorded_at": at(1),
-              "window_end": at(40)} for name in ("pull_requests", "reviews")]  # fmt: skip
-    store = built(tmp_path, {"deployment": GITHUB}, pull_requests=pulls, reviews=reviews, sync_ledger=asked)
-    (tmp_path / "pickup_time.sql").write_text(PICKUP)
-    metric = metrics.find("pickup_time", tmp_path)
-    found = metric.window(store, since=at(1), until=at(8)).iloc[0]
-    assert (found["value"], found["n"]) == (5.0, 1)  # noon to 17:00; half of (5, 0) would be 2.5
-    rows = metric.observations(store, since=at(1), until=at(8)).set_index("id")
-    assert rows.loc["#13", "excluded"] == "value unknown"
+    store = built(folder, {"deployment": GITHUB}, pull_requests=pulls, reviews=reviews, sync_ledger=asked)
+    (folder / "pickup_time.sql").write_text(PICKUP)
+    metric = metrics.find("pickup_time", folder)
+    return {"answer": metric.window(store, since=at(1)).iloc[0], "rows": metric.observations(store, since=at(1))}
+
+
+def test_trap_25_bots_never_review(pickup):
+    """Elsewhere: "A bot's comment seconds after opening makes pickup time zero" (apache/devlake #9000)."""
+    rows = pickup["rows"].set_index("id")
+    assert rows.loc["#12", "value"] == 5.0  # noon to 17:00: neither the bot's five seconds nor the author's half hour
+    assert rows.loc["#13", "value"] != rows.loc["#13", "value"]
+
+
+def test_trap_28_an_unknown_part_is_unknown(pickup):
+    """Elsewhere: "An unreviewed pull request's five open days counted as 0" (middlewarehq/middleware, in code)."""
+    assert (pickup["answer"]["value"], pickup["answer"]["n"]) == (5.0, 1)  # with a 0 it would be 2.5 of 2
+    assert pickup["rows"].set_index("id").loc["#13", "excluded"] == "value unknown"
 
 
 # ---------------------------------------------------------------- parts of a repository
@@ -215,14 +248,13 @@ def test_in_a_monorepo_a_change_of_both_parts_is_one_of_each_and_one_above(tmp_p
     ]  # fmt: skip
     paths = {"root": "web/a api/a", "x": "web/a api/a", "w": "web/b", "p1": "web/c", "p2": "docs/c", "docs": "docs/d"}
     files = [{"sha": sha(name), "path": path} for name, both in paths.items() for path in both.split()]
-    services = [
-        {"name": name, "paths": [f"{name}/**"], "deployment": {"from": "deployments", "environments": [f"{name}-production"]}}
-        for name in ("web", "api")
-    ]  # fmt: skip
+    rules = {name: {"from": "deployments", "environments": [f"{name}-production"]} for name in ("web", "api")}
+    services = [{"name": name, "paths": [f"{name}/**"], "deployment": rule} for name, rule in rules.items()]
     made = together(
-        deployed(1, "root", at(1), environment="web-production"), deployed(2, "root", at(1), environment="api-production"),
-        deployed(3, "docs", at(4), environment="web-production"), deployed(4, "docs", at(5), environment="api-production"),
-    )  # fmt: skip
+        *(deployed(n, "root", at(1), environment=f"{name}-production") for n, name in ((1, "web"), (2, "api"))),
+        deployed(3, "docs", at(4), environment="web-production"),
+        deployed(4, "docs", at(5), environment="api-production"),
+    )
     store = built(
         tmp_path, *services, commits=commits, commit_files=files, pull_requests=[pull(12, "P", at(4, "10:00"))], **made
     )
@@ -235,41 +267,3 @@ def test_in_a_monorepo_a_change_of_both_parts_is_one_of_each_and_one_above(tmp_p
     by = metrics.change_lead_time.window(store, by="service", since=at(1)).set_index("group_name")["n"]
     assert by.to_dict() == {"api": 1, "web": 3}
     assert answer(store, "deployment_frequency")["n"] == 4
-
-
-# ---------------------------------------------------------------- what real data looks like
-
-
-def test_pull_requests_as_github_really_has_them(tmp_path):
-    """Open and closed, unmerged ones carry a `merge_commit_sha`; a merged one lacks it; people are null."""
-    commits = line("a b c", at(1, "08:00")) + [commit("d", "c", at(4, "08:00"), pull_request=14, subject="Mend (#14)")]
-    pulls = [
-        pull(11, None, at(2), state="open", merge_commit_sha=sha("b")),
-        pull(12, None, at(3), state="closed", closed_at=at(3), merge_commit_sha=sha("c")),
-        pull(14, None, at(4), merged_at=at(4, "09:00"), head_ref=None, author=None),
-    ]
-    store = built(tmp_path, {"deployment": GITHUB}, commits=commits, pull_requests=pulls, **production("a b c d"))
-    assert counted(store, "change_lead_time") == {sha("b"): 4.0, sha("c"): 4.0, "#14": 4.0}
-    assert counted(store, "change_lead_time", clock="merged")["#14"] == 3.0
-
-
-def test_wrong_clocks_are_kept_and_said(tmp_path):
-    """Author date after commit date, and after the deployment: −6 hours are shown with their reason, not hidden."""
-    commits = [*line("a b", at(1, "08:00")), commit("late", "b", at(2, "09:00"), authored_at=at(2, "18:00"))]
-    store = built(tmp_path, {"deployment": GITHUB}, commits=commits, **production("a late"))
-    assert counted(store, "change_lead_time") == {sha("b"): 4.0, sha("late"): -6.0}
-    assert counted(store, "change_lead_time", clock="committed") == {sha("b"): 4.0, sha("late"): 3.0}
-    notes = metrics.change_lead_time.observations(store, since=at(1)).set_index("id")["note"]
-    assert notes[sha("late")] == "clock: author date after commit date; clock: commit after deployment"
-
-
-def test_squashed_work_from_git_alone_says_what_it_does_not_know(tmp_path):
-    """Without GitHub's list of commits only the squash's own date is known: noon to 14:00."""
-    commits = [commit("root", "", at(1, "08:00")), commit("S", "root", at(2), subject="Add it (#12)", pull_request=12)]
-    tags = [{"tag": tag, "sha": sha(name), "tagged_at": when} for tag, name, when in
-            (("v1", "root", at(1)), ("v2", "S", at(2, "14:00")))]  # fmt: skip
-    service = {"repository": "checkout", "deployment": {"from": "tags", "tags": ["v*"]}}
-    store = built(tmp_path, service, commits=commits, tags=tags)
-    assert counted(store, "change_lead_time") == {"#12": 2.0}
-    [note] = metrics.change_lead_time.observations(store, since=at(2, "13:00"))["note"]
-    assert note == "squashed: only the squash's author date is known"

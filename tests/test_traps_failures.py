@@ -6,9 +6,21 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from made_rows import REPOSITORY, at, commit, issue, label, pull, reported, sha
+from made_rows import REPOSITORY, at, pull
 from trap_lab import (
-    GITHUB, ISSUES, MARCH, Lab, answer, built, counted, deployed, evidence, left_out, line, of, together,
+    GITHUB,
+    ISSUES,
+    MARCH,
+    answer,
+    built,
+    counted,
+    deployed,
+    evidence,
+    incident_issue,
+    left_out,
+    line,
+    of,
+    together,
 )  # fmt: skip
 
 from devops_lab import metrics
@@ -26,14 +38,6 @@ incident = { from = "issues", labels = ["incident"] }
 """
 
 
-def incident(number, opened, closed=None, *labels, **more):
-    """Tables of one issue labelled as an incident."""
-    return {
-        "issues": [issue(number, opened, closed, **more)],
-        "issue_labels": [label(number, name) for name in ("incident", *labels)],
-    }
-
-
 def days(first, last, **more):
     """One deployment a day at noon of the commits called c1, c2, …"""
     return together(*(deployed(day, f"c{day}", at(day), **more) for day in range(first, last + 1)))
@@ -44,15 +48,15 @@ def twenty_three(tmp_path_factory):
     """23 daily deployments; six incidents, opened at 13:00 and closed at 15:00, over four of them."""
     folder = tmp_path_factory.mktemp("twenty three")
     (folder / "lab.toml").write_text(LAB_TOML)
-    incidents = (incident(n, at(day, "13:00"), at(day, "15:00")) for n, day in enumerate(BROKEN, 1))
+    incidents = (incident_issue(n, at(day, "13:00"), at(day, "15:00")) for n, day in enumerate(BROKEN, 1))
     tables = together(days(1, 23), *incidents, {"commits": line(NAMES, at(1, "08:00"))})
     built(folder, {"deployment": GITHUB, "incident": ISSUES}, **tables)
     return folder
 
 
 def test_trap_01_incidents_are_not_deployments(twenty_three):
-    """"A failure rate that counted incidents: 6 incidents over 4 of 23 deployments. Right: 4/23 = 17.4 %, not 26.1 %"
-    (apache/devlake #8890)."""
+    """Elsewhere: "A failure rate that counted incidents: 6 incidents over 4 of 23 deployments. Right: 4/23 = 17.4 %,
+    not 26.1 %" (apache/devlake #8890)."""
     store = Store(twenty_three / "lab")
     assert len(store.incidents.rows()) == 6
     found = answer(store, "change_fail_rate")
@@ -66,7 +70,7 @@ def test_trap_01_incidents_are_not_deployments(twenty_three):
 
 
 def test_trap_02_every_surface_says_the_same(twenty_three, monkeypatch):
-    """"The same rate differed between two pages" (apache/devlake #7971): 4/23, wherever one looks."""
+    """Elsewhere: "The same rate differed between two pages" (apache/devlake #7971): 4/23, wherever one looks."""
     monkeypatch.chdir(twenty_three)
     store, metric = Store(twenty_three / "lab"), metrics.change_fail_rate
     dora = metrics.dora(store, **MARCH).set_index("metric")["value"]
@@ -94,8 +98,8 @@ def test_trap_02_every_surface_says_the_same(twenty_three, monkeypatch):
 
 
 def test_trap_03_three_bugs_of_one_deployment_are_one_failure(tmp_path):
-    """"One deployment, three bugs: one failed deployment" (stenjo/devops-metrics-action #40)."""
-    bugs = (incident(n, at(1, f"1{n + 2}:00"), at(1, f"1{n + 4}:00")) for n in (1, 2, 3))
+    """Elsewhere: "One deployment, three bugs: one failed deployment" (stenjo/devops-metrics-action #40)."""
+    bugs = (incident_issue(n, at(1, f"1{n + 2}:00"), at(1, f"1{n + 4}:00")) for n in (1, 2, 3))
     store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **together(days(1, 2), *bugs))
     assert counted(store, "change_fail_rate") == {"deployment:1": 1, "deployment:2": 0}
     assert answer(store, "change_fail_rate")["value"] == 1 / 2
@@ -105,9 +109,9 @@ def test_trap_03_three_bugs_of_one_deployment_are_one_failure(tmp_path):
 
 @pytest.mark.parametrize("more", [{"duplicate_of": "#1"}, {"state_reason": "duplicate"}, {"labels": ["Duplicate"]}])
 def test_trap_03_an_incident_and_its_duplicate_are_100_percent(tmp_path, more):
-    """"One deployment, an incident and its duplicate: 100 %, never 200 %" (gitlab #480920)."""
-    twice = incident(2, at(1, "13:10"), at(3), *more.pop("labels", []), **more)
-    tables = together(days(1, 1), incident(1, at(1, "13:00"), at(1, "14:00")), twice)
+    """Elsewhere: "One deployment, an incident and its duplicate: 100 %, never 200 %" (gitlab #480920)."""
+    twice = incident_issue(2, at(1, "13:10"), at(3), *more.pop("labels", []), **more)
+    tables = together(days(1, 1), incident_issue(1, at(1, "13:00"), at(1, "14:00")), twice)
     store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **tables)
     assert (answer(store, "change_fail_rate")["value"], answer(store, "change_fail_rate")["n"]) == (1.0, 1)
     assert left_out(store, "change_fail_rate") == {f"incident:{REPOSITORY}#2": "duplicate"}
@@ -116,10 +120,11 @@ def test_trap_03_an_incident_and_its_duplicate_are_100_percent(tmp_path, more):
 
 
 def test_trap_04_numerator_and_denominator_are_deployments(tmp_path):
-    """"Numerator and denominator were commits" (dora-team/fourkeys #351): deployments carry 1, 8 and 2 commits."""
+    """Elsewhere: "Numerator and denominator were commits" (dora-team/fourkeys #351): deployments carry 1, 8 and 2
+    commits."""
     commits = line("a b1 b2 b3 b4 b5 b6 b7 b8 c1 c2", at(1, "01:00"), every=at(1, "02:00") - at(1, "01:00"))
     made = together(*(deployed(n, name, at(n)) for n, name in ((1, "a"), (2, "b8"), (3, "c2"))))
-    tables = together(made, incident(1, at(3, "13:00")), {"commits": commits})
+    tables = together(made, incident_issue(1, at(3, "13:00")), {"commits": commits})
     store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **tables)
     found = answer(store, "change_fail_rate")
     assert (found["value"], found["n"]) == (pytest.approx(1 / 3), 3)  # neither 2/11 commits nor 1/11
@@ -128,9 +133,10 @@ def test_trap_04_numerator_and_denominator_are_deployments(tmp_path):
 
 
 def test_trap_05_an_incident_long_after_is_unattributed(tmp_path):
-    """"An incident charged to the last deployment however long ago" (apache/devlake #8150): a window of 24 hours."""
+    """Elsewhere: "An incident charged to the last deployment however long ago" (apache/devlake #8150): a window of 24
+    hours."""
     tables = together(
-        deployed(1, "a", at(1)), deployed(2, "b", at(20)), incident(1, at(2)), incident(2, at(21, "12:01"))
+        deployed(1, "a", at(1)), deployed(2, "b", at(20)), incident_issue(1, at(2)), incident_issue(2, at(21, "12:01"))
     )
     usual = {"deployment": GITHUB, "incident": ISSUES}
     store = built(tmp_path, usual, {**usual, "name": "patient", "attribution_window": 25}, **tables)
@@ -144,8 +150,9 @@ def test_trap_05_an_incident_long_after_is_unattributed(tmp_path):
 
 
 def test_trap_06_an_outage_of_the_cloud_is_not_the_teams(tmp_path):
-    """"A cloud outage counted against the team" (apache/devlake #7487): out of both rates, still an incident."""
-    tables = together(days(1, 2), incident(1, at(1, "13:00"), at(2), "not-a-change"))
+    """Elsewhere: "A cloud outage counted against the team" (apache/devlake #7487): out of both rates, still an
+    incident."""
+    tables = together(days(1, 2), incident_issue(1, at(1, "13:00"), at(2), "not-a-change"))
     store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **tables)
     assert answer(store, "change_fail_rate")["value"] == 0
     assert answer(store, "failed_deployment_recovery_time")["n"] == 0
@@ -156,13 +163,14 @@ def test_trap_06_an_outage_of_the_cloud_is_not_the_teams(tmp_path):
 
 
 def test_trap_07_only_the_same_service_is_charged(tmp_path):
-    """"An incident at 09:45 in repository A charged to repository B's deployment of 09:30" (middlewarehq/middleware)."""
+    """Elsewhere: "An incident at 09:45 in repository A charged to repository B's deployment of 09:30"
+    (middlewarehq/middleware)."""
     usual = {"deployment": GITHUB, "incident": ISSUES}
     services = [{**usual, "name": name, "repository": f"acme/{name}"} for name in ("a", "b", "idle")]
     tables = together(
-        of("acme/a", together(deployed(1, "a1", at(1, "08:00")), incident(1, at(1, "09:45")))),
+        of("acme/a", together(deployed(1, "a1", at(1, "08:00")), incident_issue(1, at(1, "09:45")))),
         of("acme/b", deployed(2, "b1", at(1, "09:30"))),
-        of("acme/idle", incident(1, at(1, "09:45"))),
+        of("acme/idle", incident_issue(1, at(1, "09:45"))),
     )
     store = built(tmp_path, *services, **tables)
     by_service = metrics.change_fail_rate.window(store, by="service", **MARCH).set_index("group_name")["value"]
@@ -172,7 +180,8 @@ def test_trap_07_only_the_same_service_is_charged(tmp_path):
 
 
 def test_trap_08_a_revert_is_charged_to_what_it_mends(tmp_path):
-    """"A revert charged to the previous, good deployment" (middlewarehq/middleware): it takes b back, c is innocent."""
+    """Elsewhere: "A revert charged to the previous, good deployment" (middlewarehq/middleware): it takes b back, c is
+    innocent."""
     pulls = [pull(12, "b", at(2, "11:00")), pull(13, "d", at(4, "11:00"), title='Revert "pull 12"', reverts="#12")]
     made = together(*(deployed(n, name, at(n)) for n, name in enumerate("abcd", 1)))
     store = built(
@@ -184,8 +193,9 @@ def test_trap_08_a_revert_is_charged_to_what_it_mends(tmp_path):
 
 
 def test_trap_09_a_moved_range_moves_no_incident(tmp_path):
-    """"Moving the range by one day attached the same incident to another deployment" (apache/devlake #4989)."""
-    tables = together(days(1, 20), incident(1, at(10, "09:00"), at(10, "18:00")))
+    """Elsewhere: "Moving the range by one day attached the same incident to another deployment" (apache/devlake
+    #4989)."""
+    tables = together(days(1, 20), incident_issue(1, at(10, "09:00"), at(10, "18:00")))
     store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **tables)
     whole = metrics.change_fail_rate.over(store, every="day", **MARCH).set_index("period_start")["value"]
     assert whole[whole == 1].index.tolist() == [at(9, "00:00")]  # of the 9th's deployment, 21 hours before
@@ -199,12 +209,13 @@ def test_trap_09_a_moved_range_moves_no_incident(tmp_path):
 
 
 def test_trap_10_incidents_closed_by_an_import_have_an_end(tmp_path):
-    """"Incidents closed through an import had no resolution date, so recovery never appeared" (apache/devlake #8906)."""
+    """Elsewhere: "Incidents closed through an import had no resolution date, so recovery never appeared"
+    (apache/devlake #8906)."""
     imported = {"state": "closed", "closed_at": None, "updated_at": at(5)}
     tables = together(
         days(1, 3),
-        *(incident(n, at(n, "13:00"), **imported) for n in (1, 2)),
-        incident(3, at(3, "13:00")),
+        *(incident_issue(n, at(n, "13:00"), **imported) for n in (1, 2)),
+        incident_issue(3, at(3, "13:00")),
         {"issue_events": [{"id": n, "number": 1, "event": "closed", "created_at": at(n)} for n in (2, 3)]},
     )
     store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **tables)
@@ -216,51 +227,3 @@ def test_trap_10_incidents_closed_by_an_import_have_an_end(tmp_path):
     assert (still["id"], still["value"]) == ("deployment:3", 58.5 * 24)
     # Kaplan-Meier of 48, 72, >1404: survival 2/3 after 48 and 1/3 after 72, so half are over at 72
     assert answer(store, "failed_deployment_recovery_time")["value"] == 72
-
-
-# ---------------------------------------------------------------- remedies that are none
-
-
-def test_a_redeploy_of_one_sha_is_no_rollback(tmp_path):
-    made = together(*(deployed(n, name, at(n)) for n, name in enumerate("abba", 1)))
-    store = built(tmp_path, {"deployment": GITHUB}, commits=line("a b", at(1, "08:00")), **made)
-    # 3 is b again: neither unplanned nor a sign that 2 had failed.  4 goes back to a: that is one, and 3 had failed.
-    assert counted(store, "deployment_rework_rate") == {f"deployment:{n}": int(n == 4) for n in (1, 2, 3, 4)}
-    assert counted(store, "change_fail_rate") == {f"deployment:{n}": int(n == 3) for n in (1, 2, 3, 4)}
-
-
-def test_a_revert_in_the_same_first_release_as_its_target_is_no_failure(tmp_path):
-    """b and its revert c both reached production with v2; nobody ever saw b there."""
-    commits = line("a b", at(1, "08:00")) + [commit("c", "b", at(3, "08:00"), subject='Revert "b"', reverts=sha("b"))]
-    tags = [{"tag": tag, "sha": sha(name), "tagged_at": at(day)} for tag, name, day in (("v1", "a", 1), ("v2", "c", 4))]
-    store = built(tmp_path, {"deployment": {"from": "tags", "tags": ["v*"]}}, commits=commits, tags=tags)
-    assert counted(store, "change_fail_rate") == counted(store, "deployment_rework_rate") == {"tag:v1": 0, "tag:v2": 0}
-    assert left_out(store, "change_fail_rate") == {}
-
-
-def test_an_incident_charged_by_a_revert_of_its_cause(tmp_path):
-    """The incident names nothing, and lies in the window of c's deployment; what closes it takes b back."""
-    pulls = [pull(12, "b", at(2, "11:00")), pull(13, "d", at(4, "11:00"), reverts="#12", closes="5")]
-    made = together(*(deployed(n, name, at(n)) for n, name in enumerate("abcd", 1)), incident(5, at(3, "13:00"), at(6)))
-    tables = {"commits": line("a b c d", at(1, "08:00")), "pull_requests": pulls, **made}
-    store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **tables)
-    assert counted(store, "change_fail_rate") == {f"deployment:{n}": int(n == 2) for n in (1, 2, 3, 4)}
-    # from noon of the 2nd; the issue was closed on the 6th, the remedy deployed on the 4th: 48 hours, once
-    assert counted(store, "failed_deployment_recovery_time") == {"deployment:2": 48.0}
-
-
-def test_files_and_issues_together(tmp_path):
-    """Incidents of a file stay as they are when those of issues are made anew; both count once."""
-    service = {
-        "deployment": {"from": "file", "path": "d.csv"},
-        "incident": [ISSUES, {"from": "file", "path": "i.csv"}],
-    }
-    lab = Lab(tmp_path, service).write(
-        reported_deployments=[reported("d1", None, at(1)), reported("d2", None, at(2))],
-        incidents=[{"id": "i1", "started_at": at(2, "13:00"), "caused_by": "d1"}],
-        **incident(1, at(1, "13:00")),
-    )
-    for _ in range(2):
-        store = lab.link()
-        assert sorted(row["id"] for row in store.incidents.rows()) == [f"{REPOSITORY}#1", "i1"]
-        assert counted(store, "change_fail_rate") == {"d1": 1, "d2": 0}

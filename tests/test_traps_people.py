@@ -5,11 +5,23 @@ import json
 import pytest
 from made_rows import REPOSITORY, at, commit, deployment, issue, label, pull, run, sha, statuses
 from trap_lab import (
-    GITHUB, ISSUES, Lab, answer, built, counted, deployed, evidence, left_out, line, pulled, together,
+    GITHUB,
+    ISSUES,
+    Lab,
+    answer,
+    built,
+    counted,
+    deployed,
+    evidence,
+    left_out,
+    line,
+    pulled,
+    together,
 )  # fmt: skip
 
 from devops_lab import metrics, sync
-from devops_lab.store import Store
+from devops_lab.errors import QuestionError
+from devops_lab.privacy import People
 from devops_lab.tables import TABLES
 
 SERVICE = {"deployment": GITHUB, "incident": ISSUES}
@@ -111,7 +123,9 @@ def with_people():
         "review_comments": [{"id": 1, "number": 12, "author": linus, "created_at": at(2)}],
         "issues": [issue(5, at(2, "13:00"), author=grace, title=HOSTILE)],
         "issue_labels": [label(5, "incident")],
-        "issue_events": [{"id": 1, "number": 5, "event": "assigned", "actor": ada, "assignee": grace, "created_at": at(3)}],
+        "issue_events": [
+            {"id": 1, "number": 5, "event": "assigned", "actor": ada, "assignee": grace, "created_at": at(3)}
+        ],
         "workflow_runs": [run(1, 1, "a", at(1), at(1), "success", actor=linus)],
         "incidents": [{"id": "i", "title": HOSTILE, "started_at": at(2)}],
         "milestones": [{"number": 1, "title": HOSTILE, "state": "open"}],
@@ -133,7 +147,9 @@ def test_no_login_and_no_address_comes_out_of_the_store_by_default(tmp_path, pol
     assert {*with_people(), "deployments", "changes", "failures"} <= set(filled)
     said = {name: store.arrow(f"select * from {name}").to_pandas().to_csv().casefold() for name in filled}
     said["receipts"] = json.dumps([evidence(store, name) for name in metrics.DORA]).casefold()
-    said["rows"] = "".join(metrics.find(name).observations(store, last="all").to_csv() for name in metrics.DORA).casefold()
+    said["rows"] = "".join(
+        metrics.find(name).observations(store, last="all").to_csv() for name in metrics.DORA
+    ).casefold()
     for secret in (*LOGINS, "navy.example", "noreply", "4711+"):
         assert [name for name, text in said.items() if secret in text] == [], secret
     files = [path for path in (tmp_path / "lab").rglob("*") if path.is_file()]
@@ -147,9 +163,25 @@ def test_no_login_and_no_address_comes_out_of_the_store_by_default(tmp_path, pol
     assert failed(store) == ["deployment:2"]
 
 
-def test_names_are_stored_where_the_settings_say_so_and_addresses_never(tmp_path):
-    from devops_lab.privacy import People
+def test_branches_that_githubs_editor_names_carry_no_login(tmp_path):
+    """Who edits a file in the browser gets the branch LOGIN-patch-1: in heads, subjects, titles, runs and previews."""
+    head, login = f"{LOGINS[0]}-patch-1", LOGINS[0]
+    lab = Lab(tmp_path, SERVICE)
+    lab.people = sync.people_of(lab.settings)
+    subject = f"Merge pull request #12 from {login}/{head}"
+    merge = commit("m", "a f", at(2), author=LOGINS[2], subject=subject, head_ref=head, pull_request=12)
+    ran = run(1, 1, "f", at(2), at(2), "success", event="pull_request", branch=head, actor=login)
+    store = lab.write(
+        commits=[commit("a", "", at(1)), commit("f", "a", at(1, "13:00"), author=login), merge],
+        pull_requests=[pull(12, "m", at(2), author=login, head_ref=head)],
+        workflow_runs=[ran],
+        github_deployments=[deployment(1, "f", at(1, "14:00"), "preview", ref=head)],
+    ).link()
+    said = {name: store.arrow(f"select * from {name}").to_pandas().to_csv() for name in TABLES}
+    assert [name for name, text in said.items() if login in text] == []
 
+
+def test_names_are_stored_where_the_settings_say_so_and_addresses_never(tmp_path):
     lab = Lab(tmp_path, SERVICE, people=People("names", None)).write(**with_people())
     store = lab.link()
     assert {row["author"] for row in store.commits.rows()} == {"grace-hopper", "linus-t"}
@@ -158,10 +190,7 @@ def test_names_are_stored_where_the_settings_say_so_and_addresses_never(tmp_path
 
 
 def test_no_question_groups_by_a_person(tmp_path):
-    from devops_lab.errors import QuestionError
-
     store = built(tmp_path, SERVICE, **three())
     for metric in metrics.catalogue():
         with pytest.raises(QuestionError, match="never people"):
             metric.window(store, by="author")
-    assert isinstance(store, Store)

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
-from made_rows import at, commit, issue, label, sha
-from trap_lab import GITHUB, ISSUES, MARCH, SINCE, answer, built, counted, deployed, evidence, together
+from made_rows import at, commit, sha
+from trap_lab import GITHUB, ISSUES, MARCH, SINCE, answer, built, counted, deployed, evidence, incident_issue, together
 
 from devops_lab import metrics
 from devops_lab.cli import cli
@@ -29,7 +29,7 @@ def printed(folder, monkeypatch, *arguments):
 
 
 def test_trap_26_the_median_of_two_is_their_middle(tmp_path):
-    """"`median([10, 1000])` gave 10" (apache/devlake, run): two changes of 10 and 1,000 hours are 505."""
+    """Elsewhere: "`median([10, 1000])` gave 10" (apache/devlake, run): two changes of 10 and 1,000 hours are 505."""
     deployed_at = at(60)
     commits = [
         commit("root", "", at(1)),
@@ -48,8 +48,8 @@ def test_trap_26_the_median_of_two_is_their_middle(tmp_path):
 
 
 def test_trap_27_two_in_thirty_days(tmp_path, monkeypatch):
-    """"2 deployments from 15 September to 15 October came out as 0 a day, 0 a week, 1 a month" (middlewarehq/middleware
-    #593, run): 2/30 = 0.067 a day, 14/30 = 0.47 a week, 2 of them."""
+    """Elsewhere: "2 deployments from 15 September to 15 October came out as 0 a day, 0 a week, 1 a month"
+    (middlewarehq/middleware #593, run): 2/30 = 0.067 a day, 14/30 = 0.47 a week, 2 of them."""
     inside = [datetime(2026, 9, 15), datetime(2026, 10, 3, 12)]
     outside = [datetime(2026, 9, 14, 23, 59, 59), datetime(2026, 10, 15)]  # `until` is not included
     made = together(*(deployed(n, None, when) for n, when in enumerate(inside + outside)))
@@ -62,12 +62,15 @@ def test_trap_27_two_in_thirty_days(tmp_path, monkeypatch):
     days = metrics.deployment_frequency.over(store, every="day", **asked)["value"]
     assert (len(days), days.sum(), days[0]) == (30, 2, 1)
     assert metrics.deployment_frequency.over(store, every="month", **asked)["value"].tolist() == [1, 1]
-    said = printed(tmp_path, monkeypatch, "metrics", "deployment_frequency", "--since", asked["since"], "--until", asked["until"])
+    said = printed(
+        tmp_path, monkeypatch, "metrics", "deployment_frequency", "--since", asked["since"], "--until", asked["until"]
+    )
     assert "0.47 a week" in said
 
 
 def test_trap_29_long_ranges_are_whole_and_empty_months_are_not_nothing(tmp_path):
-    """"Ranges over 400 days silently cut, empty months drawn as 0" (apache/devlake, run): 2020 to 2025, 2,192 days."""
+    """Elsewhere: "Ranges over 400 days silently cut, empty months drawn as 0" (apache/devlake, run): 2020 to 2025,
+    2,192 days."""
     moments = [datetime(2023, 1, 31, 12), datetime(2023, 3, 1, 12), datetime(2025, 12, 31, 12)]
     commits, parent = [], ""
     for place, when in enumerate(moments):
@@ -92,7 +95,7 @@ def test_trap_29_long_ranges_are_whole_and_empty_months_are_not_nothing(tmp_path
 
 
 def test_trap_30_three_days_a_week_are_three_a_week(tmp_path, monkeypatch):
-    """""Daily" meant three days a week" (apache/devlake #4634): the number is said, never a word for it."""
+    """Elsewhere: "“Daily” meant three days a week" (apache/devlake #4634): the number is said, never a word for it."""
     monday = datetime(2026, 3, 2)
     moments = [monday + (7 * week + day) * DAY + 12 * HOUR for week in range(4) for day in (0, 2, 4)]
     made = together(*(deployed(n, f"c{n}", when) for n, when in enumerate(moments)))
@@ -101,7 +104,9 @@ def test_trap_30_three_days_a_week_are_three_a_week(tmp_path, monkeypatch):
     found = answer(store, "deployment_frequency", **asked)
     assert (found["value"], found["n"], found["unit"]) == (3.0, 12, "per week")
     assert metrics.deployment_frequency.over(store, **asked)["value"].tolist() == [3, 3, 3, 3]
-    said = printed(tmp_path, monkeypatch, "metrics", "deployment_frequency", "--since", "2026-03-02", "--until", "2026-03-30")
+    said = printed(
+        tmp_path, monkeypatch, "metrics", "deployment_frequency", "--since", "2026-03-02", "--until", "2026-03-30"
+    )
     assert "3 a week" in said and "dai" not in said.lower()
     for edition in benchmarks.EDITIONS:
         tier = benchmarks.tier("deployment_frequency", found["value"], found["unit"], edition, found["n"])
@@ -109,15 +114,17 @@ def test_trap_30_three_days_a_week_are_three_a_week(tmp_path, monkeypatch):
 
 
 def test_trap_31_text_receipt_and_code_agree(tmp_path):
-    """"Text said deployment → fix, the query took the incident's creation" (dora-team/fourkeys #119): deployed at noon,
-    opened at 14:00, closed at 16:00 are 4 hours."""
+    """Elsewhere: "Text said deployment → fix, the query took the incident's creation" (dora-team/fourkeys #119):
+    deployed at noon, opened at 14:00, closed at 16:00 are 4 hours."""
     tables = together(
         deployed(1, "a", at(1)),
-        {"issues": [issue(5, at(1, "14:00"), at(1, "16:00"))], "issue_labels": [label(5, "incident")]},
+        incident_issue(5, at(1, "14:00"), at(1, "16:00")),
     )
     store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **tables)
     found = evidence(store, "failed_deployment_recovery_time", **MARCH)
-    assert found["definition"].startswith("Hours from the end of a failed deployment until the last of its failures recovered")
+    assert found["definition"].startswith(
+        "Hours from the end of a failed deployment until the last of its failures recovered"
+    )
     assert found["definition"] == metrics.failed_deployment_recovery_time.text
     [row] = found["rows"]
     assert (row["started_at"], row["ended_at"]) == ("2026-03-01T12:00:00Z", "2026-03-01T16:00:00Z")
@@ -131,7 +138,7 @@ def test_trap_31_every_receipts_rows_give_its_value(tmp_path, name):
     commits = [commit("a", "", at(1)), commit("b", "a", at(2, "08:00")), commit("c", "b", at(3, "07:00"))]
     tables = together(
         *(deployed(n, letter, at(n)) for n, letter in enumerate("abc", 1)), {"commits": commits},
-        {"issues": [issue(5, at(2, "14:00"), at(2, "16:00"))], "issue_labels": [label(5, "incident")]},
+        incident_issue(5, at(2, "14:00"), at(2, "16:00")),
     )  # fmt: skip
     found = evidence(built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, **tables), name, **MARCH)
     # lead 4 and 5 hours; 3 deployments in 31 days; 1 of 3 failed, for 4 hours; none unplanned

@@ -6,7 +6,7 @@ Row builders come from ``made_rows`` (March 2026, shas told by a name).  Nothing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from made_rows import REPOSITORY, commit, deployment, sha, statuses
+from made_rows import REPOSITORY, at, commit, deployment, issue, label, sha, statuses
 
 from devops_lab import config, delivery, metrics
 from devops_lab.metrics.receipt import receipt
@@ -101,6 +101,19 @@ def deployed(id: int, name: str | None, finished: datetime, state: str = "succes
     return {"github_deployments": [deployment(id, name, made, **more)], "deployment_statuses": said}
 
 
+def production(names: str, first_day: int = 1, **more) -> dict[str, list[dict]]:
+    """One deployment at noon of each day, of the commits told by their names."""
+    return together(*(deployed(day, name, at(day), **more) for day, name in enumerate(names.split(), first_day)))
+
+
+def incident_issue(number: int, opened: datetime, closed: datetime | None = None, *labels: str, **more) -> dict:
+    """Tables of one issue labelled as an incident."""
+    return {
+        "issues": [issue(number, opened, closed, **more)],
+        "issue_labels": [label(number, name) for name in ("incident", *labels)],
+    }
+
+
 def line(names: str, first: datetime, every: timedelta = timedelta(days=1), parent: str = "", **more) -> list[dict]:
     """Commits told by their names, each on top of the one before."""
     found = []
@@ -133,6 +146,13 @@ def counted(store: Store, name: str, **asked) -> dict:
     rows = rows[rows["excluded"].isna()]
     assert rows["id"].is_unique
     return dict(zip(rows["id"], rows["value"], strict=True))
+
+
+def dates(store: Store) -> dict:
+    """id → when it was deployed, of the deployments that count."""
+    rows = metrics.find("deployment_frequency").observations(store, since=SINCE)
+    rows = rows[rows["excluded"].isna()]
+    return dict(zip(rows["id"], rows["occurred_at"], strict=True))
 
 
 def left_out(store: Store, name: str, **asked) -> dict[str, str]:
