@@ -32,6 +32,7 @@ SHORTEST_NAME = 2
 EMAIL = re.compile(r"""[^\s@<>()\[\],;:"'\\]{1,64}@(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{1,59}|[^\W\d_]{2,63})(?![\w-])""")
 NOREPLY = re.compile(r"(?:\d+\+)?([^@+\s]+)@users\.noreply\.[\w.-]+", re.IGNORECASE)
 # A name before a slash is a scope or a team ("@babel/core"), a word character before the @ makes it no mention.
+EDITOR_BRANCH = re.compile(r"(?<![\w-])([a-z0-9][a-z0-9-]{0,38})-patch-(?=\d{1,6}(?![\w-]))", re.IGNORECASE)
 MENTION = re.compile(r"(?<![\w/.@-])@([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))(?![\w-]*/)(?![\w-])")
 FROM_OWNER = re.compile(r"(?<=\bfrom )([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))(?=[/:])")
 # "Merge branch 'main' of https://github.com/LOGIN/repository", what `git pull` from a fork writes.
@@ -115,6 +116,7 @@ class People:
             if len(person) >= SHORTEST_NAME and not PSEUDONYM.fullmatch(person):
                 own = re.compile(rf"(?<![\w-]){re.escape(person)}(?![\w-]|\[bot\])", re.IGNORECASE)
                 text = own.sub(lambda found, person=person: self._stand_in(person), text)  # type: ignore[misc]
+        text = EDITOR_BRANCH.sub(lambda found: f"{self._stand_in(found.group(1))}-patch-", text)
         text = FROM_OWNER.sub(lambda found: self._stand_in(found.group(1)), text)
         text = OF_OWNER.sub(
             lambda found: (

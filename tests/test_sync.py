@@ -179,7 +179,7 @@ def test_a_killed_sync_goes_on_where_it_stood(tmp_path, store, replay):
     script = "from devops_lab import sync; sync.HELD_SECONDS = 0; from devops_lab.cli import main; main()"
     command = [sys.executable, "-c", script, "sync", "--since", "2010-01-01"]  # writes each page as it comes
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
-    for _ in range(400):
+    for _ in range(4000):
         time.sleep(0.005)
         if (tmp_path / "lab" / "workflow_runs" / "_delta_log" / f"{0:020}.json").exists():
             break
