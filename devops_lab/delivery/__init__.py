@@ -17,6 +17,8 @@ __all__ = ["Hit", "derive", "describe", "file_rules", "hits", "needed_tables", "
 def derive(store: Store, settings: config.Settings) -> list[str]:
     """Make ``deployments``, ``changes``, ``failures`` and the incidents that come from issues anew; return warnings.
 
+    A failure is charged, and a change left out, on the newest evidence: a question as of an earlier instant sees the
+    facts of then, judged by what is known now (a remedy of the 4th says which deployment broke on the 3rd).
     The tables are replaced whole, and only where their content differs; incidents of files stay as they are.  `store`
     must read the newest rows (``latest=True``).  Warnings are corrections and references that name nothing known; they
     change nothing.  Errors: ConfigError for corrections.toml.
