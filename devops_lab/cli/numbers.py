@@ -93,6 +93,7 @@ def report(
 ) -> int:
     """Render a report to one HTML file in reports/."""
     from devops_lab.reports import report as render
+    from devops_lab.terminal import bars
 
     if git or repository:
         from devops_lab.start import quick_settings
@@ -106,6 +107,12 @@ def report(
     status = 0
     if fresh or (fresh is None and store.snapshot_name is None):
         status = fetch(store, settings)
-    path = render(name, config=str(Path(config).absolute()), **given)
+    with bars() as show:
+        path = render(
+            name,
+            progress=lambda done, total: show("cells of the report", done, total),
+            config=str(Path(config).absolute()),
+            **given,
+        )
     click.echo(str(path))
     return status
