@@ -53,5 +53,5 @@ export BOOTSTRAP
 	@test -x $(UV) || { $(PYTHON) -m venv .venv/uv >/dev/null 2>&1 && .venv/uv/bin/python -m pip install --quiet uv; } || \
 	  $(PYTHON) -c "$$BOOTSTRAP" $(UV)
 	@test -x .venv/bin/python || $(UV) venv --quiet --allow-existing .venv
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet $(SYNC)
 	@touch $@

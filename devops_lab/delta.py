@@ -51,8 +51,12 @@ class Folder:
 
     def select(self, name: str, version: int | None = None, must: bool = False) -> str:
         """Return the SELECT over a table's active files; over no rows where nobody made it."""
+        return engines.stored(TABLES[name], self.files(name, version, must))
+
+    def files(self, name: str, version: int | None = None, must: bool = False) -> list[str]:
+        """Return a table's active Parquet files; none where nobody made it."""
         delta = self.open(name, version, must)
-        return engines.stored(TABLES[name], [] if delta is None else self._files(delta))
+        return [] if delta is None else self._files(delta)
 
     def create(self, table: Table, rows: pa.Table) -> None:
         """Make a table of its first rows, partitioned by month where it has one."""

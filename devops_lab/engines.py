@@ -75,6 +75,15 @@ def names_in(sql: str) -> set[str]:
     return set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", sql))
 
 
+def bound(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `parameters` that a query names; QuestionError when one is missing."""
+    asked = set(re.findall(r"\$([A-Za-z_][A-Za-z0-9_]*)", sql))
+    missing = sorted(asked - parameters.keys())
+    if missing:
+        raise QuestionError(f"the query needs ${', $'.join(missing)}; give it as a parameter of that name")
+    return {name: value for name, value in parameters.items() if name in asked}
+
+
 def run(
     sql: str,
     relations: Mapping[str, str],
@@ -86,18 +95,14 @@ def run(
     Errors: QuestionError when the query cannot be read or names what is not there; StoreError when a file of the
     store is missing or damaged.
     """
-    asked = set(re.findall(r"\$([A-Za-z_][A-Za-z0-9_]*)", sql))
-    bound = {name: value for name, value in (parameters or {}).items() if name in asked}
-    missing = sorted(asked - bound.keys())
-    if missing:
-        raise QuestionError(f"the query needs ${', $'.join(missing)}; give it as a parameter of that name")
+    values = bound(sql, parameters or {})
     connection = _database(os.getpid()).cursor()
     try:
         for name, frame in (frames or {}).items():
             connection.register(name, frame)
         for name, select in relations.items():
             connection.execute(f'create temp view "{name}" as {select}')
-        return connection.sql(sql, params=bound or None).to_arrow_table()
+        return connection.sql(sql, params=values or None).to_arrow_table()
     except (*_QUESTION_ERRORS, duckdb.IOException, duckdb.HTTPException, duckdb.SerializationException) as problem:
         if isinstance(problem, _QUESTION_ERRORS) and ".parquet" not in str(problem):
             raise QuestionError(f"the query cannot be run: {_first_line(problem)}") from problem

@@ -27,6 +27,7 @@ from devops_lab.tables import TABLES, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pyspark.sql import SparkSession
 
 NOBODY = People("none", None)
 
@@ -69,13 +70,15 @@ class Store:
     """A handle on a store: reads the last complete snapshot, or with ``latest=True`` what was written last.
 
     A folder that is not there, or a table nobody wrote yet, reads as empty.  `refresh` moves the handle to the newest
-    snapshot; nothing else does.  Errors: StoreError when the store is damaged, locked or of a newer lab.
+    snapshot; nothing else does.  With a `spark` session its questions run there, over the same files.
+
+    Errors: StoreError when the store is damaged, locked or of a newer lab.
     """
 
-    def __init__(self, path: str | Path = "lab", *, latest: bool = False) -> None:
+    def __init__(self, path: str | Path = "lab", *, latest: bool = False, spark: SparkSession | None = None) -> None:
         self._folder = Folder(path)
         self.path = self._folder.path
-        self.latest = latest
+        self.latest, self._spark = latest, spark
         self._relations: dict[str, str] = {}
         self.refresh()
 
@@ -115,19 +118,32 @@ class Store:
 
     def arrow(self, sql: str, **parameters: Any) -> pa.Table:
         """Run a SELECT over the stored tables and return an Arrow table."""
-        return engines.run(sql, self._mentioned(sql), None, parameters)
+        return self._run(sql, None, None, parameters)
 
     def query(
         self, sql: str, as_of: datetime | None = None, frames: Mapping[str, Any] | None = None, **parameters: Any
     ) -> pd.DataFrame:
         """Run a SELECT as the facts were known at `as_of`, with `frames` as further relations."""
-        relations = self._mentioned(sql)
+        return self._run(sql, as_of, frames, {"as_of": as_of, **parameters}).to_pandas()
+
+    def _run(
+        self, sql: str, as_of: datetime | None, frames: Mapping[str, Any] | None, parameters: Mapping[str, Any]
+    ) -> pa.Table:
+        names = sorted(engines.names_in(sql) & TABLES.keys())
+        if self._spark is not None:
+            from devops_lab import spark
+
+            return spark.run(self._spark, sql, {name: self._files(name) for name in names}, as_of, frames, parameters)
+        relations = {name: self._relation(name) for name in names}
         if as_of is not None:
             relations = {name: engines.known_at(TABLES[name], select, as_of) for name, select in relations.items()}
-        return engines.run(sql, relations, frames, {"as_of": as_of, **parameters}).to_pandas()
+        return engines.run(sql, relations, frames, parameters)
 
-    def _mentioned(self, sql: str) -> dict[str, str]:
-        return {name: self._relation(name) for name in sorted(engines.names_in(sql) & TABLES.keys())}
+    def _files(self, name: str) -> list[str]:
+        known = name in self._versions
+        if self.latest:
+            return self._folder.files(name, must=known)
+        return self._folder.files(name, self._versions[name], must=True) if known else []
 
     def _relation(self, name: str, newest: bool = False) -> str:
         if newest or self.latest:

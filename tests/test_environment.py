@@ -32,7 +32,8 @@ def test_environment_is_in_step_with_the_project():
 def test_the_lock_file_is_in_step():
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
     own = next(package for package in lock["package"] if package["name"] == "devops-lab")
-    locked = {entry["name"]: entry.get("specifier", "") for entry in own["metadata"]["requires-dist"]}
+    entries = own["metadata"]["requires-dist"]
+    locked = {entry["name"]: entry.get("specifier", "") for entry in entries if "extra" not in entry.get("marker", "")}
     assert locked == dict(map(plain, PROJECT["project"]["dependencies"]))
 
 
