@@ -9,121 +9,47 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from devops_lab import patterns
 from devops_lab.config_problems import sentences
+from devops_lab.config_rules import (
+    DeploymentRule,
+    Deployments,
+    File,
+    IncidentRule,
+    Issues,
+    Merges,
+    Patterns,
+    Releases,
+    Rework,
+    Section,
+    Tags,
+    Workflow,
+)
 from devops_lab.errors import ConfigError
 
-
-def _pattern(value: str) -> str:
-    patterns.expression(value.removeprefix("!"))
-    return value
-
-
-def _list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
-Patterns = Annotated[list[Pattern], BeforeValidator(_list)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Deployments(_Section):
-    """Deployments are GitHub deployments to these environments (compared without case)."""
-
-    kind: Literal["deployments"] = Field(alias="from")
-    environments: Patterns = ["production"]
-    rollbacks: bool = True
+__all__ = [
+    *(
+        "Deployments",
+        "File",
+        "GitHub",
+        "Issues",
+        "Lab",
+        "Merges",
+        "Privacy",
+        "Releases",
+        "Rework",
+        "Service",
+        "Settings",
+    ),
+    *("Tags", "Workflow", "load", "repository_of", "settings"),
+]
 
 
-class Workflow(_Section):
-    """Deployments are attempts of a workflow's runs; time and result come from the named jobs where there are any."""
-
-    kind: Literal["workflow"] = Field(alias="from")
-    workflow: Pattern
-    jobs: Patterns = []
-    branches: Patterns = []
-    events: list[str] = []
-    environment: str = "production"
-    rollbacks: bool = True
-
-
-class Releases(_Section):
-    """Deployments are published releases."""
-
-    kind: Literal["releases"] = Field(alias="from")
-    tags: Patterns = ["**"]
-    prereleases: bool = False
-    rollbacks: bool = False
-
-
-class Tags(_Section):
-    """Deployments are tags."""
-
-    kind: Literal["tags"] = Field(alias="from")
-    tags: Patterns
-    rollbacks: bool = False
-
-
-class Merges(_Section):
-    """Deployments are the first-parent commits of these branches; none named: the default branch."""
-
-    kind: Literal["merges"] = Field(alias="from")
-    branches: Patterns = []
-
-
-class File(_Section):
-    """Deployments or incidents are rows of CSV, JSON or Parquet files, read again at each sync."""
-
-    kind: Literal["file"] = Field(alias="from")
-    path: str
-    columns: dict[str, str] = {}
-    environments: Patterns = ["production"]
-    rollbacks: bool = True
-
-
-class Issues(_Section):
-    """Incidents are issues with one of these labels."""
-
-    kind: Literal["issues"] = Field(alias="from")
-    labels: Patterns
-    not_a_change: Patterns = ["not-a-change"]
-    duplicates: Patterns = ["duplicate"]
-
-
-DeploymentRule = Annotated[Deployments | Workflow | Releases | Tags | Merges | File, Field(discriminator="kind")]
-IncidentRule = Annotated[Issues | File, Field(discriminator="kind")]
-
-
-class Rework(_Section):
-    """What makes a deployment unplanned: the remedies it carries."""
-
-    labels: Patterns = []
-    branches: Patterns = []
-    reverts: bool = True
-    rollbacks: bool = True
-    patch_releases: bool = False
-    of_changes: Literal["any", "all"] = "any"
-
-
-class Service(_Section):
+class Service(Section):
     """One service: what is measured (a repository, or paths in one), its rules and the team that owns it."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -156,7 +82,7 @@ class Service(_Section):
         return value
 
 
-class Lab(_Section):
+class Lab(Section):
     """Where the store lies, the time zone of days and weeks, and the window that questions and reports look at."""
 
     store: str = "lab"
@@ -173,19 +99,19 @@ class Lab(_Section):
         return value
 
 
-class GitHub(_Section):
+class GitHub(Section):
     """GitHub's address; Enterprise Server is ``https://HOST/api/v3``.  The token comes from ``GITHUB_TOKEN``."""
 
     url: str = Field(default="https://api.github.com", pattern=r"^https?://[^\s@]+$")
 
 
-class Privacy(_Section):
+class Privacy(Section):
     """How people are stored: a keyed hash, their names, or not at all.  E-mails are never stored."""
 
     people: Literal["pseudonym", "names", "none"] = "pseudonym"
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of one lab; `path` is the ``lab.toml`` they came from, `folder` where it lies."""
 
     path: Path

@@ -16,7 +16,7 @@ ROOT = PACKAGE.parent
 
 STAGES = [
     {"errors", "tables", "words", "findings", "patterns"},
-    {"config", "config_problems"},
+    {"config", "config_problems", "config_rules"},
     {"engines"},
     {"spark"},
     {"privacy", "rows"},
