@@ -32,20 +32,22 @@ from devops_lab.config_rules import (
 from devops_lab.errors import ConfigError
 
 __all__ = [
-    *(
-        "Deployments",
-        "File",
-        "GitHub",
-        "Issues",
-        "Lab",
-        "Merges",
-        "Privacy",
-        "Releases",
-        "Rework",
-        "Service",
-        "Settings",
-    ),
-    *("Tags", "Workflow", "load", "repository_of", "settings"),
+    "Deployments",
+    "File",
+    "GitHub",
+    "Issues",
+    "Lab",
+    "Merges",
+    "Privacy",
+    "Releases",
+    "Rework",
+    "Service",
+    "Settings",
+    "Tags",
+    "Workflow",
+    "load",
+    "repository_of",
+    "settings",
 ]
 
 
