@@ -148,7 +148,7 @@ class Story:
 
     def work(self, changes: int) -> None:
         for _ in range(changes):
-            self.wait(0.3, 6)
+            self.wait(1, 36)
             self.pull() if self.dice.random() < 0.7 else self.direct()
 
     def chosen(self) -> str:

@@ -34,6 +34,20 @@ def test_an_incident_charged_by_a_revert_of_its_cause(tmp_path):
     assert counted(store, "failed_deployment_recovery_time") == {"deployment:2": 48.0}
 
 
+def test_a_deployment_cannot_have_caused_what_was_over_before_it(tmp_path):
+    """The incident began and ended on the 2nd; c, deployed on the 5th, is taken back on the 6th with "Fixes #5"."""
+    pulls = [pull(12, "c", at(5, "11:00")), pull(13, "d", at(6, "11:00"), reverts="#12", closes="5")]
+    made = together(*(deployed(day, name, at(day)) for name, day in (("a", 1), ("b", 2), ("c", 5), ("d", 6))))
+    tables = together(made, incident_issue(5, at(2, "13:00"), at(2, "15:00")))
+    commits = [commit("a", "", at(1, "08:00")), commit("b", "a", at(2, "08:00"))]
+    commits += line("c d", at(5, "08:00"), parent="b")
+    store = built(tmp_path, {"deployment": GITHUB, "incident": ISSUES}, commits=commits, pull_requests=pulls, **tables)
+    # the incident is b's: noon to 15:00; charged to c it would have recovered 69 hours before it was deployed
+    recovered = counted(store, "failed_deployment_recovery_time")
+    assert recovered["deployment:2"] == 3.0
+    assert min(recovered.values()) >= 0
+
+
 def test_files_and_issues_together(tmp_path):
     """Incidents of a file stay as they are when those of issues are made anew; both count once."""
     service = {

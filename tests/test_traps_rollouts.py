@@ -107,7 +107,8 @@ def test_parallel_release_lines(tmp_path):
         commit("fix", "a", at(3, "08:00")),
         commit("fix2", "fix", at(6, "08:00")),
     ]
-    tagged = (("v1.0.0", "a", 1), ("v2.0.0", "b", 2), ("v1.0.1", "fix", 4), ("v2.1.0", "d", 5), ("v1.0.2", "fix2", 6))
+    tagged = [("v1.0.0", "a", 1), ("v2.0.0", "b", 2), ("v1.0.1", "fix", 4), ("v2.1.0", "d", 5), ("v1.0.2", "fix2", 6)]
+    tagged.append(("v2.3.4", "d", 7))  # nobody knows a 2.3.3: it mends nothing that is known here
     store = built(
         tmp_path,
         {"deployment": {"from": "tags", "tags": ["v*"]}, "rework": {"patch_releases": True}, "incident": ISSUES},
@@ -119,8 +120,9 @@ def test_parallel_release_lines(tmp_path):
     lead = {"b": 4.0, "fix": 28.0, "c": 52.0, "d": 28.0, "fix2": 4.0}
     assert counted(store, "change_lead_time") == {sha(name): hours for name, hours in lead.items()}
     failed = {id for id, value in counted(store, "change_fail_rate").items() if value}
-    assert failed == {"tag:v1.0.0", "tag:v1.0.1"}  # 2/5; 2.0.0, which came between, is innocent
+    assert failed == {"tag:v1.0.0", "tag:v1.0.1"}  # 2/6; 2.0.0, which came between, is innocent
+    assert left_out(store, "change_fail_rate") == {"remedy:tag:v2.3.4": "unattributed"}
     # 1.0.0, the 1st, until 1.0.1, the 4th: 72 hours; 1.0.1 until 1.0.2, the 6th: 48 hours
     assert counted(store, "failed_deployment_recovery_time") == {"tag:v1.0.0": 72.0, "tag:v1.0.1": 48.0}
     unplanned = {id for id, value in counted(store, "deployment_rework_rate").items() if value}
-    assert unplanned == {"tag:v1.0.1", "tag:v1.0.2"}
+    assert unplanned == {"tag:v1.0.1", "tag:v1.0.2", "tag:v2.3.4"}

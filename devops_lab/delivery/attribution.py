@@ -38,15 +38,19 @@ class Court:
         """Return the rows of ``failures``: one per incident, and one per remedy that no incident asked for.
 
         A remedy that closes an incident, or that the incident names, joins the incident's failure and makes no row of
-        its own; a duplicate's evidence and remedies are the original's too.
+        its own, unless all it takes back came after the incident began: then it mends something else.  A duplicate's
+        evidence and remedies are the original's too.
         """
         repeats = originals(incidents)
+        began = {row["id"]: row["started_at"] for row in incidents}
         joined: dict[str, list[Remedy]] = defaultdict(list)
         alone = []
         for remedy in remedies:
-            for incident in {repeats.get(id, id) for id in remedy.closes} | remedy.closes:
+            closed = {repeats.get(id, id) for id in remedy.closes} | remedy.closes
+            mended = {id for id in closed if id not in began or self._could_mend(remedy, began[id])}
+            for incident in mended:
                 joined[incident].append(remedy)
-            if not remedy.closes and remedy.kind != "fix":
+            if not mended and remedy.kind != "fix":
                 alone.append(remedy)
         named: dict[str, list[str]] = defaultdict(list)
         for row in sorted(incidents, key=lambda row: (row["id"] in repeats, row["id"])):
@@ -101,12 +105,20 @@ class Court:
         if known:
             cause = self._latest(found, began)
             return cause, LINK if cause else None
-        mends = [id for remedy in remedies if remedy.excluded is None for id in remedy.mends]
+        mends = [id for remedy in remedies if remedy.excluded is None for id in remedy.mends if self._before(id, began)]
         if mends:
             return self._latest(mends, began), REMEDY
         if any(remedy.before_records for remedy in remedies):
             return None, None
         return self._within(began)
+
+    def _could_mend(self, remedy: Remedy, began: datetime) -> bool:
+        """Say whether what the remedy names was there when the incident began; one that names nothing may mend all."""
+        return not remedy.mends or any(self._before(id, began) for id in remedy.mends)
+
+    def _before(self, id: str, began: datetime) -> bool:
+        finished: datetime | None = self.history.deployment[id]["finished_at"]
+        return finished is not None and finished <= began
 
     def _linked(self, incident: Row, named: list[str]) -> tuple[list[str], bool]:
         found, known = [], False

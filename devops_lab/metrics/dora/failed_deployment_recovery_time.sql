@@ -3,8 +3,8 @@
 -- remedy deployed, whichever is first.
 -- The clock starts at the deployment, not at the incident: the time nobody noticed is part of it. A failed deployment
 -- belongs to the period in which it was deployed; one that has not recovered is censored at as_of, neither left out nor
--- called recovered. Failures attributed to no deployment that counts are listed, not counted. Formerly "time to restore
--- service" and "mean time to recovery".
+-- called recovered; one that recovered before its rollout ended (a canary) took no time. Failures attributed to no
+-- deployment that counts are listed, not counted. Formerly "time to restore service" and "mean time to recovery".
 -- unit: hours | statistic: median | better: lower
 -- reference: https://dora.dev/guides/dora-metrics/
 with counted as (
@@ -27,7 +27,11 @@ ended as (
     select
         d.*,
         f.still_open > 0 as censored,
-        case when f.still_open > 0 then cast($as_of as timestamp) else f.recovered_at end as ended_at
+        case
+            when f.still_open > 0 then cast($as_of as timestamp)
+            when f.recovered_at < d.finished_at then d.finished_at
+            else f.recovered_at
+        end as ended_at
     from counted d
     join failed f on f.service = d.service and f.id = d.id
 )
