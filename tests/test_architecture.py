@@ -42,6 +42,8 @@ ROOMS = {
     "papermill": {"reports"},
     "nbconvert": {"reports"},
     "click": {"cli"},
+    "starlette": {"practice"},
+    "uvicorn": {"practice"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
