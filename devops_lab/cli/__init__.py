@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from devops_lab.cli import corrections, facts, numbers
+from devops_lab.cli import corrections, facts, numbers, practice
 from devops_lab.errors import LabError
 
 
@@ -21,7 +21,7 @@ def cli() -> None:
 
 for verb in (
     *(facts.init, facts.doctor, facts.sync, facts.import_, facts.export),
-    *(numbers.metrics, numbers.receipt, numbers.report, corrections.correct),
+    *(numbers.metrics, numbers.receipt, numbers.report, corrections.correct, practice.practice),
 ):
     cli.add_command(verb)
 
