@@ -79,7 +79,7 @@ def sync(
             _pull(writer, source, repository, people, since, until, progress)
             for repository, source in _sources(writer, settings, services, say, progress)
         ]
-        if all(outcome.problem for outcome in outcomes) and len(outcomes) == 1 and outcomes[0].problem:
+        if len(outcomes) == 1 and outcomes[0].problem:
             raise outcomes[0].problem
         for warning in derive(writer, settings, until):
             (say or _quiet)(warning)

@@ -10,6 +10,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from conftest import skip
 from conftest_github import TOKEN, Server
 
 from devops_lab.errors import AccessError, LabError, SourceError
@@ -396,7 +397,7 @@ def test_a_proxy_of_the_environment_is_used(waits, monkeypatch):
 def test_a_private_certificate_authority(waits, tmp_path, monkeypatch):
     """A certificate nobody signed is refused at once; named in REQUESTS_CA_BUNDLE it is trusted."""
     if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
+        skip("openssl is not installed")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
