@@ -44,6 +44,9 @@ ROOMS = {
     "click": {"cli"},
     "starlette": {"practice"},
     "uvicorn": {"practice"},
+    "graphql": {"practice"},
+    "psutil": {"practice"},
+    "prometheus_api_client": {"sources"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

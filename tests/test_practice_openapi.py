@@ -14,7 +14,7 @@ from conftest import skip
 from jsonschema import Draft202012Validator
 
 from devops_lab.practice.server import READS, serve
-from devops_lab.practice.server_state import Options
+from devops_lab.practice.server.state import Options
 from devops_lab.practice.world import make
 
 pytestmark = pytest.mark.server

@@ -14,10 +14,10 @@ from made_github import NAME, START, at, issue, organisation, repository, run, s
 from devops_lab.errors import AccessError, SourceError
 from devops_lab.github_api import GitHubClient
 from devops_lab.practice.server import serve
-from devops_lab.practice.server_access import Access
-from devops_lab.practice.server_actions import created_filter
-from devops_lab.practice.server_question import Limits
-from devops_lab.practice.server_state import Options
+from devops_lab.practice.server.access import Access
+from devops_lab.practice.server.actions import created_filter
+from devops_lab.practice.server.question import Limits
+from devops_lab.practice.server.state import Options
 from devops_lab.proposal import of_github
 from devops_lab.sources.github import TABLES_READ, GitHub
 

@@ -127,7 +127,7 @@ def _asked(url: str) -> dict[str, Any] | None:
 def _serve(folder: Path, seed: int, port: int) -> None:
     """Be the background process: make the company, serve it, write down where, and end at SIGTERM."""
     from devops_lab.practice.server import serve
-    from devops_lab.practice.server_state import Options
+    from devops_lab.practice.server.state import Options
     from devops_lab.practice.world import make
 
     stopped: list[int] = []

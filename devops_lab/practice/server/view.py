@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from devops_lab.practice.server_answers import Json, missing, moment
-from devops_lab.practice.server_past import Past
+from devops_lab.practice.server.answers import Json, missing, moment
+from devops_lab.practice.server.past import Past
 
 
 class Repository(Protocol):

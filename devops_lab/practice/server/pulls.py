@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from devops_lab.practice.server_answers import Item, Json, Listing, moment
-from devops_lab.practice.server_commits import without_files
-from devops_lab.practice.server_plan import by_state
-from devops_lab.practice.server_question import Question, Read
-from devops_lab.practice.server_view import instant_of, ordered
+from devops_lab.practice.server.answers import Item, Json, Listing, moment
+from devops_lab.practice.server.commits import without_files
+from devops_lab.practice.server.plan import by_state
+from devops_lab.practice.server.question import Question, Read
+from devops_lab.practice.server.view import instant_of, ordered
 
 MOST_COMMITS = 250
 NOT_IN_LISTS = frozenset(

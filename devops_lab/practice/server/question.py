@@ -8,8 +8,8 @@ from datetime import datetime
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server_answers import Item, Listing, missing, moment
-from devops_lab.practice.server_view import View
+from devops_lab.practice.server.answers import Item, Listing, missing, moment
+from devops_lab.practice.server.view import View
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server_access import Access, check_seen
-from devops_lab.practice.server_answers import API, Item, Json, Listing, missing
-from devops_lab.practice.server_state import State
+from devops_lab.practice.server.access import Access, check_seen
+from devops_lab.practice.server.answers import API, Item, Json, Listing, missing
+from devops_lab.practice.server.state import State
 
 Answers = Callable[[State, Access | None, Mapping[str, str]], Item | Listing]
 

@@ -7,9 +7,9 @@ import re
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server_answers import API, Item, Json, Listing, missing, moment
-from devops_lab.practice.server_question import Question, Read
-from devops_lab.practice.server_view import View
+from devops_lab.practice.server.answers import API, Item, Json, Listing, missing, moment
+from devops_lab.practice.server.question import Question, Read
+from devops_lab.practice.server.view import View
 
 MOST_COMPARED = 250
 MOST_FILES = 3000

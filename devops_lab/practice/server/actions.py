@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server_answers import Item, Json, Listing, missing, moment
-from devops_lab.practice.server_question import Question, Read
-from devops_lab.practice.server_view import newest_first
+from devops_lab.practice.server.answers import Item, Json, Listing, missing, moment
+from devops_lab.practice.server.question import Question, Read
+from devops_lab.practice.server.view import newest_first
 
 FILTERS = ("actor", "branch", "event", "status", "created", "head_sha", "check_suite_id")
 CREATED = re.compile(r"(?P<sign>>=|<=|>|<)?(?P<first>[^.<>*]+|\*)(?:\.\.(?P<last>[^.<>]+))?")

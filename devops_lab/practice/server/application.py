@@ -25,15 +25,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from devops_lab.errors import SourceError
-from devops_lab.practice import server_actions, server_commits, server_plan, server_pulls, server_releases
-from devops_lab.practice.server_access import Access, can_push, check_allowed, check_seen, who
-from devops_lab.practice.server_answers import Answer, Item, Listing, missing, rendered, said
-from devops_lab.practice.server_faults import fault_answer
-from devops_lab.practice.server_log import Asked
-from devops_lab.practice.server_question import Question, Read
-from devops_lab.practice.server_root import ROOT_READS, RootRead
-from devops_lab.practice.server_state import Options, State
-from devops_lab.practice.server_view import Organisation, View
+from devops_lab.practice.server import actions, commits, plan, pulls, releases
+from devops_lab.practice.server.access import Access, can_push, check_allowed, check_seen, who
+from devops_lab.practice.server.answers import Answer, Item, Listing, missing, rendered, said
+from devops_lab.practice.server.faults import fault_answer
+from devops_lab.practice.server.log import Asked
+from devops_lab.practice.server.question import Question, Read
+from devops_lab.practice.server.root import ROOT_READS, RootRead
+from devops_lab.practice.server.state import Options, State
+from devops_lab.practice.server.view import Organisation, View
 
 HOST = "127.0.0.1"
 STARTUP_SECONDS = 10.0
@@ -42,11 +42,11 @@ ENTERPRISE_VERSION = "3.17.0"
 NOT_CHARGED = frozenset({304, 401})
 READS: tuple[Read, ...] = (
     Read("", "metadata", lambda ask: Item(ask.view.repository, ask.view.repository.get("updated_at"))),
-    *server_plan.READS,
-    *server_pulls.READS,
-    *server_commits.READS,
-    *server_actions.READS,
-    *server_releases.READS,
+    *plan.READS,
+    *pulls.READS,
+    *commits.READS,
+    *actions.READS,
+    *releases.READS,
 )
 Answering = Callable[[Request, Access | None], Answer]
 

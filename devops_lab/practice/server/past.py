@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from devops_lab.practice.server_answers import Json, moment
+from devops_lab.practice.server.answers import Json, moment
 
 NOT_MERGED = {"merged_at": None, "merged_by": None, "merged": False, "merge_commit_sha": None}
 

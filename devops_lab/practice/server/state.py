@@ -10,13 +10,13 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server_access import Access
-from devops_lab.practice.server_answers import missing, moment
-from devops_lab.practice.server_faults import FaultDraw, Faults, faults_of
-from devops_lab.practice.server_limits import RateLimits
-from devops_lab.practice.server_log import RequestLog
-from devops_lab.practice.server_question import Limits
-from devops_lab.practice.server_view import Organisation, View
+from devops_lab.practice.server.access import Access
+from devops_lab.practice.server.answers import missing, moment
+from devops_lab.practice.server.faults import FaultDraw, Faults, faults_of
+from devops_lab.practice.server.limits import RateLimits
+from devops_lab.practice.server.log import RequestLog
+from devops_lab.practice.server.question import Limits
+from devops_lab.practice.server.view import Organisation, View
 
 ENTERPRISE_PREFIX = "/api/v3"
 SWITCHES = ("as_of", "faults", "limit", "anonymous_limit", "used", "window", "limit_status", "per_minute")

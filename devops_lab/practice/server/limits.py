@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from devops_lab.practice.server_access import Access
-from devops_lab.practice.server_answers import Answer, said
+from devops_lab.practice.server.access import Access
+from devops_lab.practice.server.answers import Answer, said
 
 SECONDARY = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from devops_lab.practice.server_answers import Item, Json, Listing, missing
-from devops_lab.practice.server_question import Question, Read
-from devops_lab.practice.server_view import newest_first
+from devops_lab.practice.server.answers import Item, Json, Listing, missing
+from devops_lab.practice.server.question import Question, Read
+from devops_lab.practice.server.view import newest_first
 
 
 def _releases(ask: Question) -> list[Json]:

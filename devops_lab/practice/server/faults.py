@@ -14,8 +14,8 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server_answers import Answer, said
-from devops_lab.practice.server_limits import SECONDARY
+from devops_lab.practice.server.answers import Answer, said
+from devops_lab.practice.server.limits import SECONDARY
 
 UNICORN = b"<!DOCTYPE html><html><head><title>Unicorn! &middot; GitHub</title></head><body>Try again</body></html>"
 HTML = {"Content-Type": "text/html; charset=utf-8"}

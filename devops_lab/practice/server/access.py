@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server_answers import Json, missing
+from devops_lab.practice.server.answers import Json, missing
 
 REFUSED = "Resource not accessible by personal access token"
 FULL_SCOPES = ("repo", "workflow", "read:org")

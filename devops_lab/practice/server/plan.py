@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from devops_lab.practice.server_answers import Item, Json, Listing, missing, moment
-from devops_lab.practice.server_question import Question, Read
-from devops_lab.practice.server_view import instant_of, newest_first, ordered
+from devops_lab.practice.server.answers import Item, Json, Listing, missing, moment
+from devops_lab.practice.server.question import Question, Read
+from devops_lab.practice.server.view import instant_of, newest_first, ordered
 
 
 def by_state(items: list[Json], state: str | None) -> list[Json]:
