@@ -13,7 +13,8 @@ import requests
 from conftest import skip
 from jsonschema import Draft202012Validator
 
-from devops_lab.practice.server import READS, serve
+from devops_lab.practice.server import serve
+from devops_lab.practice.server.application import READS
 from devops_lab.practice.server.state import Options
 from devops_lab.practice.world import make
 
