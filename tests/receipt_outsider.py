@@ -86,7 +86,8 @@ def bootstrap(rows, values, quantile, text):
     held = [np.array([v for row, v in zip(rows, values, strict=True) if row[column] == name]) for name in names]
     draws = np.random.default_rng(seed).integers(0, groups, (times, groups))
     replicas = [np.quantile(np.concatenate([held[pick] for pick in draw]), quantile) for draw in draws]
-    return tuple(float(limit) for limit in np.quantile(replicas, [0.025, 0.975]))
+    limits = re.search(r"percentiles ([\d.]+(?:e-\d+)?) and ([\d.]+) of", text).groups()
+    return tuple(float(limit) for limit in np.percentile(replicas, list(map(float, limits))))
 
 
 def kaplan_meier(rows, values, quantile):
@@ -114,6 +115,21 @@ def kaplan_meier(rows, values, quantile):
     return value, low, high
 
 
+def histogram(rows, values, quantile):
+    buckets, beyond = dict.fromkeys(sorted(values), 0.0), 0.0
+    for row, value in zip(rows, values, strict=True):
+        beyond += row["denominator"] if row["censored"] else 0.0
+        buckets[value] += 0.0 if row["censored"] else row["denominator"]
+    rank, reached, lower = quantile * (sum(buckets.values()) + beyond), 0.0, 0.0
+    if not sum(buckets.values()) + beyond:
+        return None, None, None
+    for upper, held in buckets.items():
+        if held and reached + held >= rank:
+            return lower + (upper - lower) * (rank - reached) / held, None, None
+        reached, lower = reached + held, upper
+    return max(buckets), max(buckets), None
+
+
 def calendar_days(receipt):
     where = ZoneInfo(receipt["parameters"]["timezone"])
     start, end = (
@@ -125,6 +141,8 @@ def calendar_days(receipt):
 def percentile(rows, values, quantile, text):
     if not values:
         return None, None, None
+    if text.startswith("merged histogram"):
+        return histogram(rows, values, quantile)
     if text.startswith("Kaplan-Meier"):
         return kaplan_meier(rows, values, quantile)
     value = float(np.quantile(values, quantile))

@@ -61,17 +61,25 @@ def test_wilson_and_poisson_against_published_values():
 @given(durations, st.sampled_from([0.5, 0.85, 0.9, 0.95]), st.data())
 @settings(max_examples=40, deadline=None)
 def test_resampling_equals_the_slow_way(values, quantile, data):
-    clusters = np.array(data.draw(st.lists(st.integers(0, 5), min_size=len(values), max_size=len(values))))
+    clusters = np.array(data.draw(st.lists(st.integers(0, 9), min_size=len(values), max_size=len(values))))
     values = np.array(values)
     names = np.unique(clusters)
     low, high = statistics.resampled(values, clusters, quantile)
-    if len(names) < 2:
+    if len(names) < statistics.FEW:
         assert math.isnan(low)
         return
     draws = np.random.default_rng(statistics.SEED).integers(0, len(names), (statistics.RESAMPLES, len(names)))
     held = [values[clusters == name] for name in names]
     slow = [np.quantile(np.concatenate([held[pick] for pick in draw]), quantile) for draw in draws]
-    assert (low, high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), rel=1e-9, abs=1e-9)
+    tail = statistics.cut(len(names))
+    assert (low, high) == pytest.approx(tuple(np.quantile(slow, [tail, 1 - tail])), rel=1e-9, abs=1e-9)
+
+
+def test_few_clusters_widen_the_cut():
+    """Student's 97.5 % point for five degrees is 2.5706; x sqrt(6/5) = 2.8159; beyond it lie 0.2432 % of a normal."""
+    assert statistics.cut(6) == pytest.approx(0.002432, abs=2e-6)
+    assert statistics.cut(1000) == pytest.approx(0.025, abs=2e-4)
+    assert all(statistics.cut(few) < statistics.cut(few + 1) < 0.025 for few in range(2, 200))
 
 
 def test_resampling_knows_no_order_and_no_chunks(monkeypatch):
@@ -85,11 +93,15 @@ def test_resampling_knows_no_order_and_no_chunks(monkeypatch):
 
 
 def test_whole_deployments_are_less_certain_than_single_rows():
-    """Thirty changes that came in three lumps tell as much as three things, not as thirty."""
-    values = np.concatenate([np.full(10, 1.0), np.full(10, 50.0), np.full(10, 100.0)])
-    low, high = statistics.resampled(values, np.repeat([1, 2, 3], 10), 0.5)
-    assert (low, high) == (1, 100)
-    assert "3 clusters" in statistics.explain("median", Sample(values, clusters=np.repeat([1, 2, 3], 10)), "ended_at")
+    """Sixty changes that came in six lumps tell as much as six things, not as sixty; in three lumps, as three."""
+    values, lumps = np.repeat([1.0, 20, 40, 60, 80, 100], 10), np.repeat(range(6), 10)
+    low, high = statistics.resampled(values, lumps, 0.5)
+    assert (low, high) == (1, 100) == statistics.order_statistics(np.unique(values), 0.5)
+    assert statistics.order_statistics(values, 0.5) == (40, 60)
+    assert "6 clusters" in statistics.explain("median", Sample(values, clusters=lumps), "ended_at")
+    assert np.isnan(statistics.resampled(values, lumps // 2, 0.5)).all()
+    said = statistics.explain("median", Sample(values, clusters=lumps // 2), "ended_at")
+    assert said == "none: the rows have 3 different ended_at, under 6"
 
 
 def test_kaplan_meier_by_hand():
