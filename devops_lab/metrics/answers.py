@@ -91,7 +91,8 @@ def over(
     """Return the long frame with one row per group, period and statistic; see `Metric.over`."""
     cells = periods.periods(question.window, every, question.timezone)
     frame = _frame(metric, question, cells, by, _statistics(metric.statistics, statistic))
-    return _explained(metric, frame, question)
+    state = metric.kind == "state"
+    return _explained(frame, question, question.rows if state else _held(metric, question))
 
 
 def window(
@@ -112,7 +113,7 @@ def window(
     whole = ago["coverage"] == 1.0
     for name, column in zip(BEFORE, ("value", "n", "low", "high"), strict=True):
         here[name] = ago[column] if column == "n" else ago[column].where(whole)
-    return _explained(metric, here, question, keep_empty)
+    return _explained(here, question, _held(metric, question), keep_empty)
 
 
 def _statistics(default: Sequence[str], asked: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -219,11 +220,14 @@ def _unit(metric: Definition, statistic: str) -> str:
     return statistic if statistic == "count" or statistic in statistics.RATES else metric.unit
 
 
-def _explained(metric: Definition, frame: pd.DataFrame, question: Question, keep_empty: bool = False) -> pd.DataFrame:
-    """Say why nothing counts; where nothing was covered either, the frame is empty."""
+def _held(metric: Definition, question: Question) -> pd.DataFrame:
+    return observations.inside(metric, question.rows, question.window)
+
+
+def _explained(frame: pd.DataFrame, question: Question, held: pd.DataFrame, keep_empty: bool = False) -> pd.DataFrame:
+    """Say why nothing counts (`held` are the rows it was looked for in); nothing covered either: the frame is empty."""
     if not frame["n"].sum():
         coverage = float(frame["coverage"].max()) if len(frame) else 0.0
-        held = observations.inside(metric, question.rows, question.window)
         frame = frame if coverage or keep_empty else frame.iloc[:0]
         frame.attrs["reason"] = observations.why_empty(question.coverage.services, held, coverage)
     return frame

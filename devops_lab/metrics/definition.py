@@ -75,7 +75,7 @@ class Definition:
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables that the query reads."""
-        words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", _TEXT_OR_COMMENT.sub(" ", self.sql)))
+        words = _words(self.sql)
         return tuple(name for name in TABLES if name in words)
 
     @property
@@ -117,11 +117,18 @@ def read(path: Path, kind: type[D]) -> D:
     found = _specification(fields, len(header), problems)
     defaults, choices = found.pop("parameters"), found.pop("choices")
     _used(sql, defaults, fields.get("parameters", (len(header), ""))[0], problems)
+    if found["kind"] == "state" and "periods" not in _words(sql):
+        line = fields["kind"][0]
+        problems.append(f"line {line}: kind = 'state', but the query does not join periods(period_start, period_end)")
     if not _query(sql):
         problems.append(f"line {len(header) + 1}: there is no query below the header")
     if problems:
         raise ConfigError(path, problems)
     return kind(name=path.stem, text=text, sql=sql, path=path, parameters=defaults, choices=choices, **found)
+
+
+def _words(sql: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", _TEXT_OR_COMMENT.sub(" ", sql)))
 
 
 def _query(sql: str) -> str:

@@ -52,6 +52,8 @@ def gather(
     found = rows["service"].map(teams).astype(object)
     rows["team"] = found.where(found.notna(), None)
     keep = rows["occurred_at"].notna() & (rows["occurred_at"] <= pd.Timestamp(as_of))
+    if metric.kind == "state":
+        keep &= rows["period_start"].notna()
     if service is not None:
         keep &= rows["service"] == service
     if team is not None:
@@ -76,7 +78,7 @@ def _canonical(metric: Definition, rows: pd.DataFrame) -> pd.DataFrame:
     if missing:
         raise QuestionError(f"{metric.path}: the query returns no column {', '.join(missing)}")
     rows = rows.assign(**{name: None for name in CANONICAL if name not in rows})
-    for name in INSTANTS:
+    for name in (*INSTANTS, "period_start") if metric.kind == "state" else INSTANTS:
         rows[name] = rows[name].astype("datetime64[us]")
     for name in ("value", "denominator"):
         rows[name] = pd.to_numeric(rows[name]).astype("float64")
@@ -93,7 +95,8 @@ def _canonical(metric: Definition, rows: pd.DataFrame) -> pd.DataFrame:
 def grouped(metric: Definition, rows: pd.DataFrame, by: str | None, service: str | None) -> pd.DataFrame:
     """Return `rows` with ``group_name``; above services a thing with one (repository, `once`) counts once.
 
-    The earliest counts, the others stay listed with their reason.  Errors: QuestionError for a `by` that is none.
+    The earliest counts, the others stay listed with their reason; of a state, once at the end of each period.  Errors:
+    QuestionError for a `by` that is none.
     """
     if by is not None and by not in BY:
         raise QuestionError(f"by = {by!r} is no way to group; there are {', '.join(BY)} (never people)")
@@ -103,7 +106,8 @@ def grouped(metric: Definition, rows: pd.DataFrame, by: str | None, service: str
         rows = rows.assign(group_name=rows[by].where(rows[by].notna(), NO_TEAM))
     if metric.once and by != "service" and service is None:
         counted = rows[rows["excluded"].isna()]
-        again = counted.duplicated(["group_name", "repository", metric.once], keep="first")
+        when = ["period_start"] if metric.kind == "state" else []
+        again = counted.duplicated(["group_name", "repository", metric.once, *when], keep="first")
         twice = counted.index[again]
         rows.loc[twice, "excluded"] = TWICE
         rows.loc[twice, "value"] = float("nan")
