@@ -114,7 +114,7 @@ def read(answer: Answer, now: float) -> Any:
     if status == 408 or status >= 500:
         return Pause(said, seconds=_retry_after(answer, now))
     if status in (403, 429):
-        pause = _limit(answer, now, said)
+        pause = limited(answer, now, said)
         if pause is not None:
             return pause
     kind = {
@@ -140,8 +140,8 @@ def _json(answer: Answer) -> Any:
         return Pause("the answer was cut off")
 
 
-def _limit(answer: Answer, now: float, said: str) -> Pause | None:
-    """Return how long a limit lasts, None where the answer is no limit."""
+def limited(answer: Answer, now: float, said: str) -> Pause | None:
+    """Return how long a limit lasts, None where the answer is no limit; `said` is the answer in words."""
     retry_after = _retry_after(answer, now)
     if retry_after is not None:
         return Pause(f"a rate limit ({said})", seconds=retry_after, limit=True)

@@ -1,9 +1,11 @@
-"""The one client of GitHub's REST API: signing in, proxies, retries, limits, redirects and pages.  Raw JSON only.
+"""The one client of GitHub's REST and GraphQL APIs: signing in, proxies, retries, limits, pages.  Raw JSON only.
 
 PyGithub's requester signs, addresses and sends the requests; nothing else in the lab imports it, and none of its lazy
 objects is used: they ask the server once more for each field an old object lacks.  Proxies and private certificate
 authorities come from the environment as in any program that uses ``requests`` (HTTPS_PROXY, NO_PROXY,
-REQUESTS_CA_BUNDLE).  What an answer means is decided in `devops_lab.github_answers`.
+REQUESTS_CA_BUNDLE).  What an answer means is decided in `devops_lab.github_answers` and `devops_lab.github_graphql`.
+
+Nothing but GET is sent, and GraphQL's queries, which only read too: they have no other verb than POST.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 import github
 import requests
 
+from devops_lab import github_graphql
 from devops_lab.errors import AccessError, SourceError
 from devops_lab.github_answers import Answer, MissingError, Pause, RefusedError, read
 from devops_lab.github_connection import PUBLIC, Connection, api_url, checked_token, words
@@ -76,6 +79,22 @@ class GitHubClient:
         """
         return self._ask(path, parameters)[1]
 
+    @property
+    def has_token(self) -> bool:
+        """Whether requests are signed; GraphQL answers to nobody else."""
+        return self._token is not None
+
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Return the data of one GraphQL query (never a mutation); null in it is what is gone or refused.
+
+        Errors: MissingError (also where nothing answers GraphQL), RefusedError, HeavyError (ask for less at once),
+        SourceError, AccessError (the token is refused).
+        """
+        if not query.lstrip().startswith(("query", "fragment", "{")):
+            raise ValueError("only queries are sent by GraphQL")
+        address, content = self._requester.graphql_url, github_graphql.body(query, variables)
+        return self._settled("/graphql", lambda: self._send("POST", address, {}, content), github_graphql.read)[1]
+
     def pages(self, path: str, key: str | None = None, **parameters: Any) -> Iterator[Page]:
         """Yield the pages of a list (in an envelope's `key`), none of them empty; errors as `get`.
 
@@ -110,18 +129,23 @@ class GitHubClient:
     # ------------------------------------------------------------------ one request
 
     def _ask(self, path: str, parameters: Mapping[str, Any]) -> tuple[Mapping[str, str], Any]:
-        """Send one GET until it has a final answer; the last failure is raised when the attempts are used up."""
+        return self._settled(path, lambda: self._send("GET", path, parameters), read)
+
+    def _settled(
+        self, path: str, send: Callable[[], Answer], meaning: Callable[[Answer, float], Any]
+    ) -> tuple[Mapping[str, str], Any]:
+        """Send one request until it has a final answer; the last failure is raised when the attempts are used up."""
         attempt = 0
         while True:
             attempt += 1
-            answer = self._send(path, parameters)
+            answer = send()
             self._answered = self._answered or answer.status > 0
             if answer.status == 401:
                 raise AccessError(self._refused_token(answer))
             signal: SourceError | None = None
             data: Any = None
             try:
-                data = read(answer, time.time())
+                data = meaning(answer, time.time())
             except SourceError as final:
                 signal = type(final)(self._redact(f"{self.host}{path}: {final}"))
             if signal is not None:  # raised here, so that no chain leads to the words before they were redacted
@@ -133,8 +157,8 @@ class GitHubClient:
                 raise data.final(self._redact(self._gave_up(path, data, attempt)))
             self._wait(data, attempt)
 
-    def _send(self, path: str, parameters: Mapping[str, Any]) -> Answer:
-        """Send one GET; a failure that another try may mend is an Answer with status 0, all others are raised.
+    def _send(self, verb: str, path: str, parameters: Mapping[str, Any], content: Any = None) -> Answer:
+        """Send one request; a failure that another try may mend is an Answer with status 0, all others are raised.
 
         The failures are worded here and raised outside of the handlers: what ``requests`` raises holds the request
         with its Authorization header, and no error of ours shall lead there.
@@ -144,11 +168,11 @@ class GitHubClient:
         final = False
         try:
             status, _, text = self._requester.requestJson(
-                "GET",
+                verb,
                 path,
                 dict(parameters),
                 {"Accept": "application/vnd.github+json"},
-                None,
+                content,
                 self._connection,  # type: ignore[arg-type]
             )
         except requests.exceptions.RequestException as failure:

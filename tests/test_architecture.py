@@ -22,7 +22,7 @@ STAGES = [
     {"privacy", "rows"},
     {"delta"},
     {"store"},
-    {"github_connection", "github_answers", "github_api"},
+    {"github_connection", "github_answers", "github_graphql", "github_api"},
     {"sources", "delivery", "metrics", "charts", "actions"},
     {"sync"},
     {"panels", "reports", "practice", "proposal", "exchange", "doctor", "terminal"},
@@ -140,9 +140,10 @@ def test_only_actions_sends_anything_but_get():
         '"PATCH"',
         '"DELETE"',
     )
+    queries = {"github_api": '_send("POST", address'}  # a question, though GitHub wants it posted
     for path in MODULES:
         if room(path) not in ("actions", "practice"):
-            text = path.read_text()
+            text = path.read_text().replace(queries.get(room(path), " "), " ")
             assert not [word for word in words if word in text], path
 
 

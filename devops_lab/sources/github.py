@@ -30,7 +30,7 @@ STEPS: tuple[tuple[Callable[[Pull], Iterator[Batch]], tuple[str, ...]], ...] = (
     (tags, ("tags",)),
     (github_deployments, ("github_deployments", "deployment_statuses")),
     (workflow_runs, ("workflow_runs", "workflow_jobs", "workflow_steps")),
-    (pull_requests, ("pull_requests", "pull_request_commits", "reviews", "review_comments")),
+    (pull_requests, ("pull_requests", "pull_request_commits", "reviews", "review_comments", "pull_request_files")),
     (commits, ("commits", "commit_files")),
     (github_lists.issues, ("issues",)),
     (github_lists.issue_events, ("issue_events",)),

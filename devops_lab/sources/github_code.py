@@ -135,6 +135,17 @@ def pull_request_commit_row(raw: Raw, repository: str, pull_request: int, positi
     }
 
 
+def pull_request_file_row(raw: Raw, repository: str, pull_request: int) -> Row:
+    """Return the row of a file that a pull request changes."""
+    return {
+        "repository": repository,
+        "number": pull_request,
+        "path": need(text(raw, "filename"), "file of a pull request", "name", raw),
+        "additions": number(raw, "additions"),
+        "deletions": number(raw, "deletions"),
+    }
+
+
 def review_row(raw: Raw, repository: str, pull_request: int, author: str | None) -> Row | None:
     """Return the row of a review of `author`'s pull request, None for one that is not submitted yet."""
     submitted, state = instant(raw, "submitted_at"), text(raw, "state")

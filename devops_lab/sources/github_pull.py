@@ -27,7 +27,7 @@ OVERLAP = timedelta(hours=1)
 PERMISSIONS = {
     "issues": "Issues", "issue_events": "Issues", "milestones": "Issues",
     "pull_requests": "Pull requests", "pull_request_commits": "Pull requests", "reviews": "Pull requests",
-    "review_comments": "Pull requests",
+    "review_comments": "Pull requests", "pull_request_files": "Pull requests",
     "workflows": "Actions", "workflow_runs": "Actions", "workflow_jobs": "Actions",
     "github_deployments": "Deployments", "deployment_statuses": "Deployments",
 }  # fmt: skip

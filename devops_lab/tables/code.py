@@ -113,6 +113,18 @@ TABLES: tuple[Table, ...] = (
         """,
     ),
     table(
+        "pull_request_files",
+        "One row per file a pull request changes, as its last state has it.",
+        "repository number path",
+        """
+        repository text!         | "owner/name".
+        number integer!          | The pull request's number.
+        path text!               | The file's path.
+        additions integer        | Lines added.
+        deletions integer        | Lines deleted.
+        """,
+    ),
+    table(
         "reviews",
         "One row per submitted review.",
         "repository id",
