@@ -145,7 +145,7 @@ class BuildObjects:
                 if started <= self.moment
             ],
             "check_run_url": f"{self.url}/check-runs/{job.id}",
-            "labels": ["ubuntu-latest"],
+            "labels": [job.label],
             "runner_id": job.runner if begun else None,
             "runner_name": f"GitHub Actions {job.runner}" if begun else None,
             "runner_group_id": 0 if begun else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from devops_lab.practice.world.company import WORKFLOW, Person
@@ -13,6 +14,7 @@ CI, DEPLOY, STAGE = "CI", "Deploy", "Stage"
 FILES = {CI: "ci.yml", DEPLOY: "deploy.yml", STAGE: "stage.yml"}
 PRE_DEPLOY = (("build", 110), ("test", 200))
 CI_JOBS = (("lint", 40), ("test (3.12)", 230), ("test (3.13)", 240))
+RUNNERS = {("accounts", "test (3.13)"): "windows-latest", ("checkout", "lint"): "macos-latest"}
 FLAKY, BROKEN, CANCELLING, STARTUP, TIMING_OUT = 0.05, 0.06, 0.04, 0.003, 0.004
 RED_AGAIN, RERUN_OF_BROKEN = 0.15, 0.3
 Stage = Sequence[tuple[str, float, str]]
@@ -42,6 +44,7 @@ class Building:
                 outcome = name
                 break
             drawn -= share
+        run.trouble = outcome if outcome in ("broken", "flaky") else ""
         red = dice.integer(1, 2)
         told = FAILURE if outcome in ("broken", "flaky") else outcome
         self._attempt(run, moment, [[(n, s, told if i == red else SUCCESS) for i, (n, s) in enumerate(CI_JOBS)]], actor)
@@ -115,16 +118,7 @@ class Building:
         old = {job.name: job for job in run.attempts[-1].jobs}
         begin = start + timedelta(seconds=1)
         jobs = [
-            Job(
-                self.site.id(),
-                job.name,
-                job.created_at,
-                job.started_at,
-                job.completed_at,
-                SUCCESS,
-                job.runner,
-                job.steps,
-            )
+            replace(job, id=self.site.id(), conclusion=SUCCESS)
             for job in old.values()
             if job.name not in {plan[0] for plan in plans}
         ]
@@ -148,7 +142,8 @@ class Building:
             ("Check out", ready, checked, SUCCESS),
             (f"Run {name}", checked, completed, conclusion if conclusion != "timed_out" else CANCELLED),
         ]
-        return Job(self.site.id(), name, created, started, completed, conclusion, dice.integer(1, 8), steps)
+        label = RUNNERS.get((self.site.plan.name, name), "ubuntu-latest")
+        return Job(self.site.id(), name, created, started, completed, conclusion, dice.integer(1, 8), steps, label)
 
 
 def is_trunk(site: Site) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from devops_lab.practice.world.company import Person
 from devops_lab.practice.world.objects import API, Json, account, iso, node, past, user
 from devops_lab.practice.world.plan_objects import PlanObjects, changed, is_draft
-from devops_lab.practice.world.records import Commit, Pull
+from devops_lab.practice.world.records import Commit, Pull, summed
 from devops_lab.practice.world.review_objects import reviewed
 from devops_lab.practice.world.site import Site
 
@@ -101,7 +101,7 @@ class CodeObjects:
         url, address = f"{self.url}/pulls/{one.number}", self.site.web(f"pull/{one.number}")
         issue = f"{self.url}/issues/{one.number}"
         own = self._own(one)
-        files = {path: (more, less) for commit in own for path, more, less in commit.files}
+        files = summed(own)
         trial = hashlib.sha1(f"trial {own[-1].sha}".encode(), usedforsecurity=False).hexdigest()
         return {
             "url": url,
@@ -126,7 +126,7 @@ class CodeObjects:
             "milestone": self.plan.milestone_of(one.milestone),
             "active_lock_reason": None,
             "created_at": iso(one.created_at),
-            "updated_at": iso(changed(one, self.moment)),
+            "updated_at": iso(changed(self.site, one, self.moment)),
             "closed_at": iso(closed),
             "merged_at": iso(merged),
             "merge_commit_sha": one.merge_commit.sha if merged and one.merge_commit else trial,
@@ -154,7 +154,7 @@ class CodeObjects:
             "rebaseable": None if closed else True,
             "mergeable_state": "unknown" if closed else "clean",
             "merged_by": user(one.merged_by) if merged and one.merged_by else None,
-            "comments": 0,
+            "comments": sum(said.at <= self.moment for said in self.site.comments.get(one.number, [])),
             "review_comments": sum(len(review.comments) for review in reviewed(one, self.moment)),
             "maintainer_can_modify": False,
             "commits": len(own),
@@ -192,6 +192,15 @@ class CodeObjects:
             pull.number: [
                 {key: value for key, value in self.commits_now[one.sha].items() if key not in left_out}
                 for one in self._own(pull)
+            ]
+            for pull in self.pulls_now
+        }
+
+    def pull_files(self) -> dict[int, list[Json]]:
+        """Return the files that each pull request changes, its commits taken together."""
+        return {
+            pull.number: [
+                self._file(self._head(pull), path, more, less) for path, (more, less) in summed(self._own(pull)).items()
             ]
             for pull in self.pulls_now
         }

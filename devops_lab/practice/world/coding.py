@@ -9,13 +9,15 @@ from devops_lab.practice.world.calendar import working
 from devops_lab.practice.world.company import DEPENDENCY_BOT, Person, Service
 from devops_lab.practice.world.merging import merge
 from devops_lab.practice.world.planning import Planning
-from devops_lab.practice.world.records import Change, Commit, Issue, Pull
+from devops_lab.practice.world.records import Change, Commit, Pull
+from devops_lab.practice.world.records_plan import Issue
 from devops_lab.practice.world.reviewing import review
 from devops_lab.practice.world.site import MAIN, Site
 from devops_lab.practice.world.work import Landed, Work, files
 
 FROM_ISSUE, FROM_FORK, DRAFT, ABANDONED, FORGOTTEN = 0.45, 0.07, 0.13, 0.27, 0.03
 WRONG_CLOCK = 0.01
+AFTERTHOUGHTS = ("tidy", "tests", "review")
 PACKAGES = ("urllib3", "pydantic", "sqlalchemy", "httpx", "jinja2", "orjson", "cryptography")
 
 
@@ -129,9 +131,7 @@ class Coding:
         site = self.site
         parent = site.tip(work.base_ref)
         for place, when in enumerate(work.committing):
-            said = message or (
-                work.title if place == 0 else f"{work.title}: {site.dice.one_of(('tidy', 'tests', 'review'))}"
-            )
+            said = message or (work.title if place == 0 else f"{work.title}: {site.dice.one_of(AFTERTHOUGHTS)}")
             made = site.commit((parent,), work.author, when, said, files=files(site, work.services))
             work.commits.append(made)
             parent = made.sha
@@ -155,11 +155,13 @@ class Coding:
             work.fork,
             work.fork and dice.chance(0.15),
             work.ready_at,
+            services=tuple(service.name for service in work.services),
         )
         site.pulls.append(pull)
+        if work.issue is not None:
+            work.issue.works.append((moment, moment))
         pull.reviews = review(site, pull, work.reviewing)
-        pushes = [moment, *(when for when in work.committing if when > moment)]
-        for when in pushes:
+        for when in [moment, *(when for when in work.committing if when > moment)]:
             head = [commit for commit in work.commits if commit.committed_at <= when][-1]
             site.agenda.at(
                 when + timedelta(seconds=3),
@@ -171,6 +173,8 @@ class Coding:
 
     def _close(self, moment: datetime, pull: Pull, work: Work) -> None:
         pull.closed_at = moment
+        if work.issue is not None:
+            self.planning.abandon(moment, work.issue)
 
     def _merge(self, moment: datetime, pull: Pull, work: Work) -> None:
         site = self.site
@@ -180,7 +184,7 @@ class Coding:
         pull.merge_commit = tip = merge(site, moment, pull, merger)
         change = Change(
             f"#{pull.number}",
-            tuple(service.name for service in work.services),
+            pull.services,
             min(commit.authored_at for commit in pull.commits),
             moment,
             tip,
@@ -191,7 +195,7 @@ class Coding:
             work.remedy,
         )
         if work.issue is not None and pull.base_ref == MAIN:
-            self.planning.close(moment, work.issue, merger, tip.sha)
+            self.planning.close(moment, work.issue, merger, tip)
         if work.landed is not None:
             work.landed(moment, change)
         site.land(moment, pull.base_ref, [change], tip)
@@ -230,10 +234,9 @@ class Coding:
                 authored = moment + timedelta(seconds=90)
             made = site.commit((tip,), person, authored, message, moment, files(site, site.plan.services))
             tip = made.sha
-            subject = message.partition("\n")[0]
-            changes.append(Change(tip, services, authored, moment, made, subject, False, None, reverts, remedy))
+            changes.append(Change(tip, services, authored, moment, made, made.subject, False, None, reverts, remedy))
         if issue is not None:
-            self.planning.close(moment, issue, person, tip)
+            self.planning.close(moment, issue, person, made)
         if landed is not None:
             landed(moment, changes[-1])
         site.land(moment, branch, changes, made)
@@ -241,8 +244,7 @@ class Coding:
 
     def _built(self, moment: datetime, branch: str, tip: Commit, actor: Person) -> None:
         if branch != MAIN or not is_trunk(self.site):
-            title = tip.message.partition("\n")[0]
-            self.building.integrate(moment + timedelta(seconds=2), tip.sha, branch, title, actor)
+            self.building.integrate(moment + timedelta(seconds=2), tip.sha, branch, tip.subject, actor)
 
     def _between(self, first: datetime, last: datetime) -> datetime:
         return first + timedelta(seconds=round((last - first).total_seconds() * self.site.dice.uniform(0, 1)))

@@ -22,7 +22,5 @@ def merge(site: Site, moment: datetime, pull: Pull, merger: Person) -> Commit:
             made = site.commit((onto,), own.author, own.authored_at, own.message, moment, own.files, merger)
             onto = made.sha
         return made
-    files = {path: (path, more, less) for own in pull.commits for path, more, less in own.files}
-    return site.commit(
-        (onto,), pull.author, moment, f"{pull.title} (#{pull.number})", files=tuple(files.values()), committer=flow
-    )
+    files = tuple((path, more, less) for path, (more, less) in pull.files().items())
+    return site.commit((onto,), pull.author, moment, f"{pull.title} (#{pull.number})", files=files, committer=flow)

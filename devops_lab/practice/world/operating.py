@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from devops_lab.practice.world.coding import Coding
 from devops_lab.practice.world.company import MERGE, REBASE, RELEASES, Service, incident_label
 from devops_lab.practice.world.planning import Planning
-from devops_lab.practice.world.records import Change, Failure, Issue, Rollout
+from devops_lab.practice.world.records import Change, Failure, Rollout
+from devops_lab.practice.world.records_plan import Issue
 from devops_lab.practice.world.releasing import ReleasingShipper
-from devops_lab.practice.world.shipping import Shipper
+from devops_lab.practice.world.shipping import DirectShipper, Shipper
 from devops_lab.practice.world.site import Site
 
 SILENT, DUPLICATED, LINKED_ELSEWHERE = 0.15, 0.14, 0.15
@@ -96,6 +97,7 @@ class Operating:
                 failure.incident.edits.append((moment, f"Fixed by: {rollout.links[0]}"))
             self.site.agenda.at(rollout.finished_at + self.site.dice.hours(1.5, 0.8, 30), self._follow_up, change)
 
+        assert isinstance(self.shipper, DirectShipper)
         self.shipper.rollback(moment, failure.cause, done, lambda at: self._mend(at, failure, change))  # type: ignore[arg-type]
 
     def _follow_up(self, moment: datetime, change: Change) -> None:
@@ -139,7 +141,7 @@ class Operating:
         failure.remedy = made
         incident = failure.incident
         if incident is not None and closes:
-            self.planning.close(moment, incident, self.site.member(), made.result.sha)
+            self.planning.close(moment, incident, self.site.member(), made.result)
         elif incident is not None:
             incident.edits.append((moment, f"Fixed by: {made.id}"))
         self.site.agenda.at(moment + timedelta(seconds=5), self.shipper.request, True)

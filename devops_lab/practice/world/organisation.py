@@ -7,21 +7,26 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from devops_lab.practice.world import company, objects
+from devops_lab.practice.world import company, objects, truth_operate, watching
 from devops_lab.practice.world.build_objects import BuildObjects
 from devops_lab.practice.world.building import Building
 from devops_lab.practice.world.calendar import arrivals, pace
 from devops_lab.practice.world.code_objects import CodeObjects
 from devops_lab.practice.world.coding import Coding
 from devops_lab.practice.world.company import DEPLOYMENTS, PROMOTION, RELEASES, TAGS, Plan, Service
+from devops_lab.practice.world.file_objects import FileObjects
 from devops_lab.practice.world.operating import OUTAGES_A_YEAR, Operating
 from devops_lab.practice.world.plan_objects import PlanObjects
 from devops_lab.practice.world.planning import Planning, months
 from devops_lab.practice.world.releasing import ReleasingShipper, TaggingShipper
+from devops_lab.practice.world.result_objects import ResultObjects
 from devops_lab.practice.world.review_objects import ReviewObjects
+from devops_lab.practice.world.securing import secure
+from devops_lab.practice.world.security_objects import SecurityObjects
 from devops_lab.practice.world.ship_objects import ShipObjects
 from devops_lab.practice.world.shipping import JobShipper, PromotingShipper, Shipper
 from devops_lab.practice.world.site import Site
+from devops_lab.practice.world.talking import talk
 from devops_lab.practice.world.truth import Truth, tell
 
 MONTH = timedelta(days=30.4375)
@@ -36,7 +41,9 @@ class Repository:
     `objects`: "repository" (object); lists "branches", "labels", "milestones", "issues" (pull requests too),
     "issue_events", "pulls", "pull_comments", "commits", "workflows", "runs", "releases", "tags", "deployments",
     "environments"; "pull_commits" and "pull_reviews" by number, "attempts" by (run, attempt), "jobs" by run, "git_refs"
-    by full name, "git_tags" by sha, "deployment_statuses" by deployment.
+    by full name, "git_tags" by sha, "deployment_statuses" by deployment.  Further lists "dependabot_alerts" and
+    "code_scanning_alerts"; "pull_files" and "comments" by number, "artifacts" by run, "artifact_files" by artifact (a
+    call makes the zip), "logs" by job (a call makes the text; the last 90 days), and "files", a call of sha and path.
     """
 
     full_name: str
@@ -66,6 +73,16 @@ class Organisation:
     def truth(self) -> Truth:
         """The true deployments, changes and failures."""
         return tell(self._sites, self.until)
+
+    @cached_property
+    def watch(self) -> watching.Watch:
+        """What Prometheus would have seen of the services, and the alerts."""
+        return watching.watch(self._sites, self.until)
+
+    @cached_property
+    def watch_truth(self) -> truth_operate.WatchTruth:
+        """The true service levels, alerts, incidents and use of resources."""
+        return truth_operate.tell(self.watch, self._sites, self.until)
 
     @property
     def services(self) -> dict[str, str]:
@@ -115,6 +132,8 @@ def _live(site: Site, until: datetime) -> None:
         for moment in _windows(site, plan, place, until):
             site.agenda.at(moment, shipper.request)
     site.agenda.run(until)
+    secure(site, until)
+    talk(site, until)
 
 
 def _shipper(site: Site, service: Service, operating: Operating, building: Building) -> Shipper:
@@ -160,7 +179,7 @@ def _objects(site: Site, moment: datetime) -> dict[str, Any]:
     code = CodeObjects(site, moment, plan, short)
     reviews = ReviewObjects(site, moment)
     build = BuildObjects(site, moment, short, code.commits_now)
-    ship = ShipObjects(site, moment)
+    ship, results, security = ShipObjects(site, moment), ResultObjects(site, moment), SecurityObjects(site, moment)
     issues, branches = plan.issues(), code.branches()
     return {
         "repository": whole,
@@ -172,12 +191,20 @@ def _objects(site: Site, moment: datetime) -> dict[str, Any]:
         "pulls": code.pulls(),
         "pull_comments": reviews.pull_comments(),
         "pull_commits": code.pull_commits(),
+        "pull_files": code.pull_files(),
         "pull_reviews": reviews.pull_reviews(),
+        "comments": reviews.comments(),
         "commits": list(code.commits_now.values()),
         "workflows": build.workflows(),
         "runs": build.runs(),
         "attempts": build.attempts(),
         "jobs": build.jobs(),
+        "artifacts": results.artifacts(),
+        "artifact_files": results.artifact_files(),
+        "logs": results.logs(),
+        "files": FileObjects(site).file,
+        "dependabot_alerts": security.dependabot_alerts(),
+        "code_scanning_alerts": security.code_scanning_alerts(),
         "releases": ship.releases(),
         "tags": ship.tags(),
         "git_refs": ship.git_refs(branches),

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from devops_lab.practice.world.company import Person
 from devops_lab.practice.world.objects import API, Json, iso, node, past, user
-from devops_lab.practice.world.records import Issue, Milestone, Pull
+from devops_lab.practice.world.records import Pull
+from devops_lab.practice.world.records_plan import Issue, Milestone
 from devops_lab.practice.world.site import Site
 
 COLOURS = ("d73a4a", "a2eeef", "0075ca", "cfd3d7", "7057ff", "008672", "e4e669")
@@ -92,6 +93,7 @@ class PlanObjects:
         assigned = one.assigned[1] if one.assigned and one.assigned[0] <= self.moment else None
         moments = [one.created_at, *(at for at, _ in edits), *(at for at, _ in one.labels if at <= self.moment)]
         moments += [closed] if closed else []
+        moments += [said.at for said in self.site.comments.get(one.number, []) if said.at <= self.moment]
         moments += [one.assigned[0]] if one.assigned and assigned else []
         raw = self._common(one, "issues", assigned, max(moments), closed)
         raw["body"] = "\n\n".join([one.body, *(text for _, text in edits)])
@@ -101,7 +103,7 @@ class PlanObjects:
 
     def _pull(self, one: Pull) -> Json:
         closed = past(one.closed_at, self.moment)
-        raw = self._common(one, "pull", None, changed(one, self.moment), closed)
+        raw = self._common(one, "pull", None, changed(self.site, one, self.moment), closed)
         raw["body"] = one.body
         raw["draft"] = is_draft(one, self.moment)
         raw["state_reason"] = None
@@ -138,7 +140,7 @@ class PlanObjects:
             "assignee": user(assigned) if assigned else None,
             "assignees": [user(assigned)] if assigned else [],
             "milestone": self.milestone_of(one.milestone),
-            "comments": 0,
+            "comments": sum(said.at <= self.moment for said in self.site.comments.get(one.number, [])),
             "created_at": iso(one.created_at),
             "updated_at": iso(updated),
             "closed_at": iso(closed),
@@ -205,8 +207,9 @@ def is_draft(pull: Pull, moment: datetime) -> bool:
     return bool(pull.ready_at and pull.ready_at > moment)
 
 
-def changed(pull: Pull, moment: datetime) -> datetime:
+def changed(site: Site, pull: Pull, moment: datetime) -> datetime:
     """Return when a pull request changed last, by `moment`."""
     moments = [pull.created_at, pull.ready_at, pull.closed_at, *(commit.committed_at for commit in pull.commits)]
     moments += [review.submitted_at for review in pull.reviews]
+    moments += [said.at for said in site.comments.get(pull.number, [])]
     return max(at for at in moments if at is not None and pull.created_at <= at <= moment)

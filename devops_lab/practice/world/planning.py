@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from devops_lab.practice.world.calendar import DAY_BEGINS, working
 from devops_lab.practice.world.company import Person
-from devops_lab.practice.world.records import Issue, Milestone
+from devops_lab.practice.world.records import Commit
+from devops_lab.practice.world.records_plan import Issue, Milestone
 from devops_lab.practice.world.site import Site
 
 VERBS = ("Add", "Fix", "Speed up", "Rename", "Simplify", "Test", "Remove", "Rework", "Document", "Harden")
@@ -29,7 +30,7 @@ THINGS = (
     "the settings form",
 )
 KINDS = ("bug", "feature", "chore", "documentation")
-ASSIGNED, PLANNED = 0.7, 0.5
+ASSIGNED, PLANNED, GIVEN_UP = 0.7, 0.5, 0.9
 
 
 class Planning:
@@ -79,15 +80,31 @@ class Planning:
         self.close(moment, issue, self.site.member())
         issue.reason = "not_planned"
 
+    def abandon(self, moment: datetime, issue: Issue) -> None:
+        """Hear that the pull request for an issue was closed unmerged; mostly the issue is given up some days later."""
+        dice = self.site.side_dice
+        if dice.chance(GIVEN_UP):
+            self.site.agenda.at(working(moment + dice.hours(60, 1.2), dice), self.give_up, issue)
+
+    def give_up(self, moment: datetime, issue: Issue) -> None:
+        """Close an issue whose pull request was abandoned, if it is still open, as not planned."""
+        if issue.closed_at is None:
+            self.close(moment, issue, self.site.side_dice.one_of(self.site.team()))
+            issue.reason = "not_planned"
+
     def assign(self, moment: datetime, issue: Issue, person: Person) -> None:
         """Say who works on it: the first sign of work."""
         if issue.assigned is None and self.site.dice.chance(ASSIGNED):
             issue.assigned = (moment, person)
 
-    def close(self, moment: datetime, issue: Issue, person: Person, sha: str | None = None) -> None:
-        """Close an issue that is open; one that is closed stays as it is."""
+    def close(self, moment: datetime, issue: Issue, person: Person, commit: Commit | None = None) -> None:
+        """Close an issue that is open, by hand or by a commit; one that is closed stays as it is."""
         if issue.closed_at is None:
-            issue.closed_at, issue.closed_by, issue.closing_sha = moment, person, sha
+            issue.closed_at, issue.closed_by = moment, person
+            if commit is not None:
+                issue.closing_sha = commit.sha
+                if commit.message.endswith((f"Closes #{issue.number}", f"Fixes #{issue.number}")):
+                    issue.works.append((moment, min(commit.authored_at, moment)))
 
 
 def months(start: datetime, until: datetime) -> list[datetime]:

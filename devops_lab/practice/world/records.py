@@ -6,10 +6,12 @@ for an instant leaves out what lies behind that.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from devops_lab.practice.world.company import Person
+from devops_lab.practice.world.records_plan import Issue, Milestone
 
 SUCCESS, FAILURE, CANCELLED = "success", "failure", "cancelled"
 
@@ -27,38 +29,10 @@ class Commit:
     message: str
     files: tuple[tuple[str, int, int], ...] = ()
 
-
-@dataclass
-class Milestone:
-    """A month's plan."""
-
-    number: int
-    id: int
-    title: str
-    author: Person
-    created_at: datetime
-    due_on: datetime
-    closed_at: datetime
-
-
-@dataclass
-class Issue:
-    """An issue; `edits` are (instant, line added to the body), `labels` (instant, name)."""
-
-    number: int
-    id: int
-    title: str
-    author: Person
-    created_at: datetime
-    body: str = ""
-    labels: list[tuple[datetime, str]] = field(default_factory=list)
-    edits: list[tuple[datetime, str]] = field(default_factory=list)
-    milestone: Milestone | None = None
-    assigned: tuple[datetime, Person] | None = None
-    closed_at: datetime | None = None
-    closed_by: Person | None = None
-    closing_sha: str | None = None
-    reason: str = "completed"
+    @property
+    def subject(self) -> str:
+        """The first line of its message."""
+        return self.message.partition("\n")[0]
 
 
 @dataclass
@@ -75,7 +49,10 @@ class Review:
 
 @dataclass
 class Pull:
-    """A pull request; `ready_at` is when it stopped being a draft, `fork` whether its branch lies in the author's."""
+    """A pull request; `ready_at` is when it stopped being a draft, `fork` whether its branch lies in the author's.
+
+    `services` are those that it is about; in a monorepo it may be none.
+    """
 
     number: int
     id: int
@@ -97,11 +74,26 @@ class Pull:
     merge_commit: Commit | None = None
     closed_at: datetime | None = None
     reviews: list[Review] = field(default_factory=list)
+    services: tuple[str, ...] = ()
+
+    def files(self) -> dict[str, tuple[int, int]]:
+        """Return path → lines added and deleted by all its commits together."""
+        return summed(self.commits)
+
+
+def summed(commits: Iterable[Commit]) -> dict[str, tuple[int, int]]:
+    """Return path → lines added and deleted by `commits` together."""
+    found: dict[str, tuple[int, int]] = {}
+    for one in commits:
+        for path, more, less in one.files:
+            added, deleted = found.get(path, (0, 0))
+            found[path] = (added + more, deleted + less)
+    return found
 
 
 @dataclass
 class Job:
-    """A job of one attempt of a run; `steps` are (name, started, completed, conclusion)."""
+    """A job of one attempt of a run; `steps` are (name, started, completed, conclusion), `label` its runner's kind."""
 
     id: int
     name: str
@@ -111,6 +103,7 @@ class Job:
     conclusion: str
     runner: int
     steps: list[tuple[str, datetime, datetime, str]]
+    label: str = "ubuntu-latest"
 
 
 @dataclass
@@ -126,7 +119,16 @@ class Attempt:
 
     def job(self, name: str) -> Job | None:
         """Return the job of this name that ran in this attempt."""
-        return next((job for job in self.jobs if job.name == name and job.started_at >= self.started_at), None)
+        return next((job for job in self.ran() if job.name == name), None)
+
+    @property
+    def over_at(self) -> datetime:
+        """When its last job ended; GitHub notes the end of the attempt a moment later."""
+        return max((job.completed_at for job in self.ran()), default=self.ended_at)
+
+    def ran(self) -> list[Job]:
+        """Return the jobs that ran in this attempt; a re-run lists those that were green before once more."""
+        return [job for job in self.jobs if job.created_at >= self.started_at]
 
 
 @dataclass
@@ -140,7 +142,10 @@ class Workflow:
 
 @dataclass
 class Run:
-    """A workflow run with every attempt; `pull` is the number of its pull request."""
+    """A workflow run with every attempt; `pull` is the number of its pull request.
+
+    `trouble` is why its tests fail: "broken" (the code), "flaky" (the tests), or nothing.
+    """
 
     id: int
     number: int
@@ -153,6 +158,7 @@ class Run:
     created_at: datetime
     pull: int | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    trouble: str = ""
 
 
 @dataclass
@@ -213,6 +219,10 @@ class Change:
     reverts: Change | None = None
     remedy: bool = False
     deployed: dict[str, Rollout] = field(default_factory=dict)
+
+    def files(self) -> dict[str, tuple[int, int]]:
+        """Return path → lines added and deleted, whichever way it was merged."""
+        return self.pull.files() if self.pull is not None else summed([self.result])
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from devops_lab.practice.world.calendar import working
 from devops_lab.practice.world.records import SUCCESS, Change, Commit, Release, Rollout, Tag
-from devops_lab.practice.world.shipping import Shipper
+from devops_lab.practice.world.shipping import DirectShipper, Shipper
 from devops_lab.practice.world.site import MAIN, Site
 
 PICKED = 0.5
@@ -22,7 +22,7 @@ def tag(site: Site, moment: datetime, name: str, sha: str) -> Tag:
     return made
 
 
-class TaggingShipper(Shipper):
+class TaggingShipper(DirectShipper):
     """Each deployment is an annotated tag "name-v1.2.0" on main; urgent ones only move the patch number."""
 
     minor, patch = 0, 0
@@ -96,8 +96,7 @@ class ReleasingShipper(Shipper):
         made = site.commit(
             (site.tip(line.branch),), source.author, source.authored_at, message, moment, source.files, site.member()
         )
-        subject = message.partition("\n")[0]
-        change = Change(made.sha, (self.service.name,), source.authored_at, moment, made, subject, False)
+        change = Change(made.sha, (self.service.name,), source.authored_at, moment, made, made.subject, False)
         site.land(moment, line.branch, [change], made)
 
     def listen(self, moment: datetime, branch: str, sha: str) -> None:

@@ -1,4 +1,4 @@
-"""Reviews and review comments as GitHub's API tells of them."""
+"""Reviews, review comments and other comments as GitHub's API tells of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from devops_lab.practice.world.company import COVERAGE_BOT
 from devops_lab.practice.world.objects import API, Json, iso, node, user
 from devops_lab.practice.world.records import Pull, Review
+from devops_lab.practice.world.records_plan import Comment
 from devops_lab.practice.world.site import Site
 
 
@@ -55,6 +56,29 @@ class ReviewObjects:
             for comment in review.comments
         ]
         return sorted(found, key=lambda raw: raw["id"])
+
+    def comments(self) -> dict[int, list[Json]]:
+        """Return the comments below each issue and pull request that has any, the oldest first."""
+        found = {
+            number: [self._below(number, one) for one in said if one.at <= self.moment]
+            for number, said in self.site.comments.items()
+        }
+        return {number: said for number, said in sorted(found.items()) if said}
+
+    def _below(self, number: int, one: Comment) -> Json:
+        return {
+            "url": f"{self.url}/issues/comments/{one.id}",
+            "html_url": self.site.web(f"issues/{number}#issuecomment-{one.id}"),
+            "issue_url": f"{self.url}/issues/{number}",
+            "id": one.id,
+            "node_id": node("IC", one.id),
+            "user": user(one.author),
+            "created_at": iso(one.at),
+            "updated_at": iso(one.at),
+            "body": one.text,
+            "author_association": "NONE" if one.author.type == "Bot" else "MEMBER",
+            "performed_via_github_app": None,
+        }
 
     def _comment(self, pull: Pull, review: Review, number: int, at: datetime, path: str, text: str) -> Json:
         url, page = f"{self.url}/pulls/comments/{number}", self.site.web(f"pull/{pull.number}#discussion_r{number}")

@@ -6,6 +6,7 @@ position that is brought there.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -29,7 +30,7 @@ PRODUCTION, STAGING = "production", "staging"
 Finished = Callable[[datetime, Rollout], None]
 
 
-class Shipper:
+class Shipper(ABC):
     """Brings one service to production; `finished` hears of every successful rollout.
 
     `reached` is the position on main that production has been brought to; while the service is `held` (after a
@@ -41,19 +42,61 @@ class Shipper:
         self.reached = 0
         self.latest: Rollout | None = None
         self.held = False
-        self.busy_until = site.start
-        self._waiting: dict[bool, bool] = {False: False, True: False}
 
+    @abstractmethod
+    def request(self, moment: datetime, urgent: bool = False) -> None:
+        """Bring out what is ready, if anything is."""
+
+    @abstractmethod
     def listen(self, moment: datetime, branch: str, sha: str) -> None:
         """Hear that something landed; what then happens depends on how the service is shipped."""
-
-    def ready(self) -> tuple[int, str]:
-        """Return the position on main that may go out, and its sha."""
-        return len(self.site.landings), self.site.tip()
 
     def pending(self, position: int) -> list[Change]:
         """Return the service's changes on main up to `position` that production has never had."""
         return [one for one in self.site.landings[self.reached : position] if self.service.name in one.services]
+
+    def record(self, rollout: Rollout) -> Rollout:
+        """Write a rollout down; a successful one takes over when it is finished."""
+        self.site.rollouts.append(rollout)
+        if rollout.result == SUCCESS:
+            self.site.agenda.at(rollout.finished_at, self._finish, rollout)
+        return rollout
+
+    def _finish(self, moment: datetime, rollout: Rollout) -> None:
+        rollout.first, rollout.replaces = self.latest is None, self.latest
+        for change in self.brought(rollout):
+            change.deployed[self.service.name] = rollout
+            rollout.carried.append(change)
+        self.reached = max(self.reached, rollout.position)
+        self.latest = rollout
+        self.finished(moment, rollout)
+
+    def brought(self, rollout: Rollout) -> list[Change]:
+        """Return what a rollout carries that production never had."""
+        return self.pending(rollout.position)
+
+
+class DirectShipper(Shipper):
+    """Brings out the end of main itself, one rollout at a time, and can bring back what was there before.
+
+    `eager`: each landing on main goes out at once.
+    """
+
+    eager = False
+
+    def __init__(self, site: Site, service: Service, finished: Finished) -> None:
+        super().__init__(site, service, finished)
+        self.busy_until = site.start
+        self._waiting: dict[bool, bool] = {False: False, True: False}
+
+    def listen(self, moment: datetime, branch: str, sha: str) -> None:
+        """Ship what landed on main at once where that is the custom."""
+        if self.eager and branch == MAIN:
+            self.request(moment + timedelta(seconds=2))
+
+    def ready(self) -> tuple[int, str]:
+        """Return the position on main that may go out, and its sha."""
+        return len(self.site.landings), self.site.tip()
 
     def request(self, moment: datetime, urgent: bool = False) -> None:
         """Bring out what is ready, as soon as the pipeline is free."""
@@ -82,11 +125,11 @@ class Shipper:
             self.held = True
             done(self.ship(moment, bad.replaces.position, bad.replaces.sha, True, bad))
 
+    @abstractmethod
     def ship(
         self, moment: datetime, position: int, sha: str, urgent: bool, instead_of: Rollout | None = None
     ) -> Rollout:
         """Start to bring a sha out and return the last attempt."""
-        raise NotImplementedError
 
     def outcomes(self, urgent: bool) -> list[str]:
         """Return how each attempt ends: what is urgent is tried until it works."""
@@ -99,28 +142,8 @@ class Shipper:
             found.append(FAILURE if dice.chance(0.25) else SUCCESS)
         return found
 
-    def record(self, rollout: Rollout) -> Rollout:
-        """Write a rollout down; a successful one takes over when it is finished."""
-        self.site.rollouts.append(rollout)
-        if rollout.result == SUCCESS:
-            self.site.agenda.at(rollout.finished_at, self._finish, rollout)
-        return rollout
 
-    def _finish(self, moment: datetime, rollout: Rollout) -> None:
-        rollout.first, rollout.replaces = self.latest is None, self.latest
-        for change in self.brought(rollout):
-            change.deployed[self.service.name] = rollout
-            rollout.carried.append(change)
-        self.reached = max(self.reached, rollout.position)
-        self.latest = rollout
-        self.finished(moment, rollout)
-
-    def brought(self, rollout: Rollout) -> list[Change]:
-        """Return what a rollout carries that production never had."""
-        return self.pending(rollout.position)
-
-
-class JobShipper(Shipper):
+class JobShipper(DirectShipper):
     """Shipped by the jobs of a workflow; with `environments`, GitHub deployments tell of them.
 
     `eager`: each landing on main goes out at once, else twice a day at most.
@@ -133,16 +156,11 @@ class JobShipper(Shipper):
         self.building, self.eager, self.told = building, eager, told
         self._current: dict[str, GitHubDeployment] = {}
 
-    def listen(self, moment: datetime, branch: str, sha: str) -> None:
-        """Ship what landed on main at once where that is the custom."""
-        if self.eager and branch == MAIN:
-            self.request(moment + timedelta(seconds=2))
-
     def ship(
         self, moment: datetime, position: int, sha: str, urgent: bool, instead_of: Rollout | None = None
     ) -> Rollout:
         """Run the deploy workflow."""
-        event = "push" if self.eager and instead_of is None else "workflow_dispatch"
+        event = "push" if self.eager and instead_of is None else "repository_dispatch"
         actor = self.site.member()
         run = self.deploy(moment, DEPLOY, "deploy-production", sha, event, actor, self.outcomes(urgent))
         for attempt in run.attempts:
@@ -162,7 +180,7 @@ class JobShipper(Shipper):
         self, moment: datetime, workflow: str, job: str, sha: str, event: str, actor: Person, outcomes: list[str]
     ) -> Run:
         """Run a workflow that ends with `job`; the pipeline is busy meanwhile."""
-        title = next(commit.message for commit in reversed(self.site.commits) if commit.sha == sha).partition("\n")[0]
+        title = next(commit.subject for commit in reversed(self.site.commits) if commit.sha == sha)
         run = self.building.pipeline(moment, workflow, (job, 150), sha, title, actor, event, outcomes)
         self.busy_until = max(self.busy_until, run.attempts[-1].ended_at)
         return run
@@ -218,6 +236,10 @@ class PromotingShipper(JobShipper):
         self.busy_until, self._staging_until = free, run.attempts[-1].ended_at
         for attempt in run.attempts:
             self._tell(STAGING, sha, run, attempt, actor)
+            job = attempt.job("deploy-staging")
+            if job is not None:
+                brought = (job.started_at, job.completed_at, job.conclusion)
+                self.site.staged.append(Rollout(self.service.name, sha, *brought, position, []))
         self.site.agenda.at(run.attempts[-1].ended_at, self._have_staged, position, sha)
 
     def _have_staged(self, moment: datetime, position: int, sha: str) -> None:

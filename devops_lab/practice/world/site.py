@@ -15,14 +15,13 @@ from devops_lab.practice.world.records import (
     Commit,
     Failure,
     GitHubDeployment,
-    Issue,
-    Milestone,
     Pull,
     Release,
     Rollout,
     Run,
     Tag,
 )
+from devops_lab.practice.world.records_plan import Alert, Comment, Issue, Milestone
 
 MAIN = "main"
 IDS_EACH = 10_000_000
@@ -31,7 +30,8 @@ IDS_EACH = 10_000_000
 class Site:
     """The record of one repository, and what its parts share: dice, agenda, people, ids and branch tips.
 
-    `landings` are the changes on main in order; a position in it says how far a deployment goes.
+    `landings` are the changes on main in order; a position in it says how far a deployment goes.  `side_dice` decide
+    details on which nothing else hangs.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Site:
             start,
         )
         self.full_name = f"{account}/{plan.name}"
-        self.dice = Dice(seed, place)
+        self.dice, self.side_dice = Dice(seed, place), Dice(seed, place, 1)
         self.agenda = Agenda()
         self._ids = count((place + 1) * IDS_EACH)
         self._numbers = count(1)
@@ -62,6 +62,9 @@ class Site:
         self.tags: list[Tag] = []
         self.releases: list[Release] = []
         self.rollouts: list[Rollout] = []
+        self.staged: list[Rollout] = []
+        self.comments: dict[int, list[Comment]] = {}
+        self.alerts: list[Alert] = []
         self.failures: list[Failure] = []
         self.listeners: list[Callable[[datetime, str, str], None]] = []
         first = self.commit((), self.member(), start, "Begin", files=(("README.md", 12, 0), ("LICENSE", 202, 0)))
@@ -77,9 +80,12 @@ class Site:
 
     def member(self, *but: Person) -> Person:
         """Return somebody of the team, not one of `but`."""
-        return self.people[
-            self.dice.one_of([login for login in TEAMS[self.plan.team] if login not in {b.login for b in but}])
-        ]
+        return self.dice.one_of(self.team(*but))
+
+    def team(self, *but: Person) -> list[Person]:
+        """Return the team, without `but`."""
+        left_out = {one.login for one in but}
+        return [self.people[login] for login in TEAMS[self.plan.team] if login not in left_out]
 
     def outsider(self) -> Person:
         """Return somebody who works in a fork."""

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from devops_lab.practice.world.objects import past
 from devops_lab.practice.world.records import SUCCESS, Change, Failure, Rollout
 from devops_lab.practice.world.site import Site
+from devops_lab.practice.world.truth_build import METRICS as BUILD
+from devops_lab.practice.world.truth_code import METRICS as CODE
+from devops_lab.practice.world.truth_deploy import METRICS as DEPLOY
+from devops_lab.practice.world.truth_plan import METRICS as PLAN
+from devops_lab.practice.world.truth_release import METRICS as RELEASE
+from devops_lab.practice.world.truth_security import METRICS as SECURITY
+from devops_lab.practice.world.truth_test import METRICS as TEST
+from devops_lab.practice.world.truth_window import HOUR, Answer, Metrics, Window, share
 
-HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
+WEEK = timedelta(days=7)
 METRICS = (
     "change_lead_time",
     "deployment_frequency",
@@ -28,11 +36,8 @@ METRICS = (
 )
 
 
-class Answer(NamedTuple):
-    """A metric's true value (None: nothing to say) over `n` observations."""
-
-    value: float | None
-    n: int
+PHASES: Metrics = {**PLAN, **CODE, **BUILD, **TEST, **RELEASE, **DEPLOY, **SECURITY}
+"""Metric of a phase → what tells its truth."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +88,21 @@ class Truth:
     deployments: list[Deployment]
     changes: list[TrueChange]
     failures: list[TrueFailure]
+    sites: tuple[Site, ...] = field(default=(), repr=False)
 
     def metric(self, name: str, service: str, since: datetime, until: datetime) -> Answer:
-        """Return one of the five metrics for a service over [`since`, `until`).
+        """Return a DORA metric, or one of a phase, for a service over [`since`, `until`).
 
-        Hours for durations, a share, or deployments per week.  The median of recovery counts what has not recovered as
-        longer than all that has; where that is half or more, it is not known (None).  Errors: KeyError for a name that
-        is none of `METRICS`.
+        DORA: hours for durations, a share, or deployments per week.  The median of recovery counts what has not
+        recovered as longer than all that has; where that is half or more, it is not known (None).  Phases: in the unit
+        that the function of the metric's name says.  Errors: KeyError for a name that is none of `METRICS` and
+        `PHASES`, or for a service that is not there.
         """
+        if name in PHASES:
+            return PHASES[name](Window(self._site(service), service, since, until, self.until))
         if name not in METRICS:
-            raise KeyError(f"{name!r} is no metric whose truth is known; they are {', '.join(METRICS)}")
+            known = ", ".join((*METRICS, *PHASES))
+            raise KeyError(f"{name!r} is no metric whose truth is known; they are {known}")
         counted = [
             one
             for one in self.deployments
@@ -101,9 +111,9 @@ class Truth:
         if name == "deployment_frequency":
             return Answer(len(counted) / ((until - since) / WEEK), len(counted))
         if name == "change_fail_rate":
-            return _share(one.failed for one in counted)
+            return share(one.failed for one in counted)
         if name == "deployment_rework_rate":
-            return _share(one.unplanned for one in counted)
+            return share(one.unplanned for one in counted)
         if name == "failed_deployment_recovery_time":
             return self._recovery([one for one in counted if one.failed])
         hours = [
@@ -112,6 +122,12 @@ class Truth:
             if one.service == service and not one.before_records and since <= one.deployed_at < until
         ]
         return Answer(median(hours) if hours else None, len(hours))
+
+    def _site(self, service: str) -> Site:
+        by_service = {own.name: site for site in self.sites for own in site.plan.services}
+        if service not in by_service:
+            raise KeyError(f"{service!r} is no service; they are {', '.join(by_service)}")
+        return by_service[service]
 
     def _recovery(self, failed: list[Deployment]) -> Answer:
         hours = []
@@ -143,8 +159,8 @@ class Truth:
 
 def tell(sites: Iterable[Site], until: datetime) -> Truth:
     """Return the truth that was there at `until`."""
-    truth = Truth(until, [], [], [])
-    for site in sites:
+    truth = Truth(until, [], [], [], tuple(sites))
+    for site in truth.sites:
         _tell(site, truth)
     return truth
 
@@ -218,8 +234,3 @@ def _failure(failure: Failure, numbers: dict[Rollout, int], until: datetime) -> 
         min(known, default=None),
         failure.linked,
     )
-
-
-def _share(observed: Iterable[bool]) -> Answer:
-    told = list(observed)
-    return Answer(sum(told) / len(told) if told else None, len(told))
