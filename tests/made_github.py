@@ -1,6 +1,8 @@
 # ruff: noqa: E501 - objects are read as tables
 """A small made-up repository as GitHub's REST JSON, for the practice server."""
 
+import io
+import zipfile
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -8,6 +10,34 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 NAME = "acme/checkout"
 ROOT = f"@@API@@/repos/{NAME}"
 DAY = timedelta(days=1)
+WORKFLOW = """
+name: Deploy
+on:
+  push:
+  workflow_dispatch:
+    inputs:
+      environment: {description: Where to, required: true, type: choice, options: [staging, production]}
+      version: {default: latest}
+      dry_run: {type: boolean}
+      replicas: {type: number, default: 2}
+jobs:
+  build: {runs-on: ubuntu-latest, steps: [{run: make}]}
+  test:
+    name: test ${{ matrix.python }}
+    needs: build
+    strategy: {matrix: {python: ["3.11", "3.12"]}}
+    runs-on: ubuntu-latest
+    steps: [{run: make test}]
+  deploy: {needs: [test], runs-on: ubuntu-latest, steps: [{run: make deploy}]}
+  lint: {runs-on: ubuntu-latest, steps: [{run: make lint}]}
+"""
+FILES = {
+    "README.md": b"# Checkout\n",
+    ".github/workflows/deploy.yml": WORKFLOW.encode(),
+    ".github/workflows/push.yml": b"on: [push]\njobs: {build: {runs-on: ubuntu-latest, steps: [{run: make}]}}\n",
+    ".github/workflows/bare.yml": b"on: workflow_dispatch\njobs: {}\n",
+    ".github/workflows/broken.yml": b"on: [push\n",
+}
 MONA = {"login": "mona", "id": 11, "type": "User", "url": "@@API@@/users/mona"}
 BOT = {"login": "dependabot[bot]", "id": 12, "type": "Bot", "url": "@@API@@/users/dependabot"}
 
@@ -104,6 +134,185 @@ def status(number: int, deployment: int, state: str, days: float) -> dict:
     }  # fmt: skip
 
 
+def files(at_sha: str, path: str) -> bytes | list[str] | None:
+    """The files of every commit alike: a file's bytes, a folder's names, or None."""
+    if path in FILES:
+        return FILES[path]
+    start = f"{path}/" if path else ""
+    return sorted({name.removeprefix(start).split("/")[0] for name in FILES if name.startswith(start)}) or None
+
+
+def artifact(number: int, run_id: int, days: float, name: str = "junit", expired: bool = False) -> dict:
+    address = f"{ROOT}/actions/artifacts/{number}"
+    return {
+        "id": number, "node_id": f"A{number}", "name": name, "size_in_bytes": 120, "url": address,
+        "archive_download_url": f"{address}/zip", "expired": expired, "created_at": at(days), "updated_at": at(days),
+        "expires_at": at(days + 90), "digest": None,
+        "workflow_run": {"id": run_id, "repository_id": 7, "head_repository_id": 7, "head_branch": "main", "head_sha": sha(1)},
+    }  # fmt: skip
+
+
+def alert(number: int, days: float, ended: float | None = None, end: str = "fixed", severity: str = "high") -> dict:
+    """An alert about a dependency, "open" or ended by `end` ("fixed", "dismissed")."""
+    package = {"ecosystem": "pip", "name": f"package-{number}"}
+    weakness = {
+        "package": package,
+        "severity": severity,
+        "vulnerable_version_range": "< 2",
+        "first_patched_version": None,
+    }
+    by = {"by": MONA, "reason": "not_used", "comment": None} if end == "dismissed" and ended is not None else {}
+    return {
+        "number": number, "state": "open" if ended is None else end, "created_at": at(days),
+        "updated_at": at(days if ended is None else ended), "url": f"{ROOT}/dependabot/alerts/{number}",
+        "fixed_at": at(ended) if ended is not None and end == "fixed" else None, "auto_dismissed_at": None,
+        "dismissed_at": at(ended) if ended is not None and end == "dismissed" else None,
+        **{f"dismissed_{name}": by.get(name) for name in ("by", "reason", "comment")},
+        "dependency": {"package": package, "manifest_path": "pyproject.toml", "scope": "runtime"},
+        "security_advisory": {"ghsa_id": f"GHSA-{number}", "severity": severity}, "security_vulnerability": weakness,
+    }  # fmt: skip
+
+
+def code_alert(
+    number: int, days: float, ended: float | None = None, end: str = "fixed", severity: str = "high"
+) -> dict:
+    """The same about code, found by CodeQL."""
+    raw = alert(number, days, ended, end, severity)
+    ours = {name: value for name, value in raw.items() if not name.startswith(("security_", "dependency", "auto_"))}
+    return {
+        **ours, "url": f"{ROOT}/code-scanning/alerts/{number}", "tool": {"name": "CodeQL", "version": "2"},
+        "rule": {"id": "py/sql-injection", "severity": "error", "security_severity_level": severity},
+        "most_recent_instance": {"ref": "refs/heads/main", "state": raw["state"], "commit_sha": sha(1)},
+    }  # fmt: skip
+
+
+def watched(objects: dict) -> dict:
+    """`objects` with four alerts about dependencies and two about code."""
+    dependencies = [alert(1, 2, 9), alert(2, 3, 12, "dismissed", "low"), alert(3, 5), alert(4, 14, severity="critical")]
+    return {
+        **objects,
+        "dependabot_alerts": dependencies[::-1],
+        "code_scanning_alerts": [code_alert(2, 6), code_alert(1, 4, 8, severity="medium")],
+    }
+
+
+def zipped(**texts: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in texts.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def driven(objects: dict) -> dict:
+    """`objects` with what pipelines leave: files, an artifact, logs, a run that waits for approval, a comment."""
+    latest = objects["runs"][0]
+    number, own = latest["id"] + 10**6, objects["jobs"][latest["id"]]
+    address = latest["url"].replace(str(latest["id"]), str(number))
+    waiting = {**latest, "id": number, "url": address, "status": "waiting", "conclusion": None, "run_attempt": 1}
+    job_waiting = {
+        **own[0],
+        "id": own[0]["id"] + 10**6,
+        "run_id": number,
+        "status": "waiting",
+        "conclusion": None,
+        "run_attempt": 1,
+    }
+    environment = {
+        key: value
+        for key, value in objects["environments"][0].items()
+        if key in ("id", "node_id", "name", "url", "html_url")
+    }
+    first = artifact(1, latest["id"], 1)
+    workflows = [{**objects["workflows"][0], "path": ".github/workflows/deploy.yml"}, *objects["workflows"][1:]]
+    more = {
+        "files": files, "workflows": workflows, "runs": [waiting, *objects["runs"]],
+        "jobs": {**objects["jobs"], number: [job_waiting]},
+        "artifacts": {latest["id"]: [first, artifact(2, latest["id"], 1, "old", expired=True)]},
+        "artifact_files": {1: lambda: zipped(report="<testsuite/>")},
+        "logs": {job["id"]: lambda: "2026-01-01T00:00:00.0000000Z ##[group]build\n" for job in own},
+        "pending_deployments": {number: [{
+            "environment": environment, "wait_timer": 0, "wait_timer_started_at": None,
+            "current_user_can_approve": True, "reviewers": [],
+        }]},
+        "approvals": {},
+    }  # fmt: skip
+    return {**objects, **more}
+
+
+class Driver:
+    """Pipelines that write down what they are asked, and change runs at once; a run ends when `end` is called."""
+
+    def __init__(self, repositories: dict) -> None:
+        self.repositories, self.asked = repositories, []
+
+    def _put(self, name: str, run_id: int, **changes) -> dict:
+        objects = self.repositories[name].objects
+        objects["runs"] = [{**raw, **changes} if raw["id"] == run_id else raw for raw in objects["runs"]]
+        return next(raw for raw in objects["runs"] if raw["id"] == run_id)
+
+    def end(self, name: str, run_id: int, conclusion: str = "success") -> None:
+        raw = self._put(name, run_id, status="completed", conclusion=conclusion)
+        table, attempt = self.repositories[name].objects["jobs"], raw["run_attempt"]
+        ended = {"status": "completed", "conclusion": conclusion, "completed_at": raw["updated_at"]}
+        table[run_id] = [{**job, **ended} if job["run_attempt"] == attempt else job for job in table[run_id]]
+
+    def dispatch(self, repository, workflow, ref, sha, inputs, actor) -> int:
+        self.asked.append(("dispatch", workflow["path"], ref, sha, dict(inputs), actor["login"]))
+        objects = self.repositories[repository].objects
+        known = objects["runs"][0]
+        number = max(raw["id"] for raw in objects["runs"]) + 1
+        going = {"status": "in_progress", "conclusion": None, "run_attempt": 1, "workflow_id": workflow["id"]}
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        times = dict.fromkeys(("created_at", "updated_at", "run_started_at"), now)
+        url = f"@@API@@/repos/{repository}/actions/runs/{number}"
+        urls = {f"{name}_url": f"{url}/{name}" for name in ("cancel", "rerun", "jobs", "logs", "artifacts")}
+        raw = {**known, **going, **times, **urls, "id": number, "url": url, "event": "workflow_dispatch", "head_sha": sha,
+               "head_branch": ref.split("/")[-1], "path": workflow["path"], "actor": actor, "triggering_actor": actor}  # fmt: skip
+        job_known = next(own[0] for own in objects["jobs"].values() if own)
+        shown = ("build", "test 3.11", "test 3.12", "deploy", "lint")
+        objects["jobs"][number] = [
+            {**job_known, "id": number * 100 + place, "run_id": number, "run_attempt": 1, "name": name,
+             "status": "in_progress", "conclusion": None, "completed_at": None}
+            for place, name in enumerate(shown)
+        ]  # fmt: skip
+        objects["runs"] = [raw, *objects["runs"]]
+        return number
+
+    def cancel(self, repository, run) -> None:
+        self.asked.append(("cancel", run))
+        self.end(repository, run, "cancelled")
+
+    def rerun(self, repository, run, actor, jobs) -> None:
+        self.asked.append(("rerun", run, None if jobs is None else sorted(jobs)))
+        objects = self.repositories[repository].objects
+        old = next(raw for raw in objects["runs"] if raw["id"] == run)
+        attempt = old["run_attempt"] + 1
+        objects["attempts"] = {**objects["attempts"], (run, attempt - 1): old}
+        again = [
+            {**job, "id": job["id"] + 10, "run_attempt": attempt, "status": "in_progress", "conclusion": None, "completed_at": None}
+            for job in objects["jobs"][run] if job["run_attempt"] == attempt - 1
+        ]  # fmt: skip
+        objects["jobs"][run] = [*objects["jobs"][run], *again]
+        self._put(repository, run, run_attempt=attempt, status="in_progress", conclusion=None, triggering_actor=actor)
+
+    def review(self, repository, run, environments, approve, comment, actor) -> None:
+        self.asked.append(("review", run, list(environments), approve, comment))
+        objects = self.repositories[repository].objects
+        waiting = objects["pending_deployments"][run]
+        gone = [one["environment"] for one in waiting if one["environment"]["id"] in environments]
+        state = "approved" if approve else "rejected"
+        objects["approvals"] = {
+            **objects["approvals"],
+            run: [{"environments": gone, "state": state, "user": actor, "comment": comment}],
+        }
+        objects["pending_deployments"] = {
+            **objects["pending_deployments"],
+            run: [one for one in waiting if one["environment"] not in gone],
+        }
+        self._put(repository, run, status="in_progress")
+
+
 def repository(private: bool = False, name: str = NAME, number: int = 7, commits: int = 60) -> SimpleNamespace:
     """Sixty commits, issues, two pull requests, runs with a re-run, releases, tags, deployments."""
     log = [commit(n, n, *([n - 1] if n > 1 else [])) for n in range(1, commits)]
@@ -140,10 +349,12 @@ def repository(private: bool = False, name: str = NAME, number: int = 7, commits
         "issue_events": [event(1, 1, 4, "labeled", "incident"), event(2, 1, 9), event(3, 3, 12, "merged")],
         "pulls": [pull(3, 5, 12, 12), pull(4, 14, 26, 26)],
         "pull_commits": {3: [log[11]], 4: [log[25]]},
+        "pull_files": {3: log[11]["files"], 4: log[25]["files"]},
         "pull_reviews": {3: [{"id": 61, "user": BOT, "state": "APPROVED", "submitted_at": at(11), "body": "", "commit_id": sha(12)}],
                          4: [{"id": 62, "user": MONA, "state": "COMMENTED", "submitted_at": at(24), "body": "", "commit_id": sha(26)}]},
         "pull_comments": [{"id": 71, "user": MONA, "body": "why?", "created_at": at(10), "updated_at": at(10), "path": "app.py",
-                           "pull_request_url": f"{ROOT}/pulls/3", "url": f"{ROOT}/pulls/comments/71", "commit_id": sha(12)}],
+                           "pull_request_url": f"{ROOT}/pulls/3", "url": f"{ROOT}/pulls/comments/71", "commit_id": sha(12),
+                           "html_url": f"https://practice.invalid/{NAME}/pull/3#discussion_r71"}],
         "commits": log,
         "workflows": [{"id": 90, "name": "Deploy", "path": ".github/workflows/deploy.yml", "state": "active",
                        "created_at": at(0), "updated_at": at(0), "url": f"{ROOT}/actions/workflows/90"}],
@@ -175,3 +386,17 @@ def repository(private: bool = False, name: str = NAME, number: int = 7, commits
 def organisation(**repositories) -> SimpleNamespace:
     """An organisation of one public repository, or of those given."""
     return SimpleNamespace(repositories=repositories or {NAME: repository()})
+
+
+def driven_organisation(**repositories) -> tuple[SimpleNamespace, Driver]:
+    """An organisation whose pipelines can be driven, and who drives them; two more workflows, one of them broken."""
+    world = organisation(**repositories)
+    for made in world.repositories.values():
+        objects = made.objects = driven(watched(made.objects))
+        first = objects["workflows"][0]
+        objects["workflows"] = [first] + [
+            {**first, "id": first["id"] + place, "name": name, "path": f".github/workflows/{name}.yml",
+             "url": f"{first['url']}{place}", "state": "disabled_manually" if name == "off" else "active"}
+            for place, name in enumerate(("push", "bare", "broken", "off", "gone"), 1)
+        ]  # fmt: skip
+    return world, Driver(world.repositories)

@@ -172,7 +172,9 @@ def test_only_wanted_tables_are_fetched(replay):
     ants = source(replay(), memory, {"reviews"}, repository=ANTS)
     memory.take(ants, None, UNTIL)
     assert set(memory.tables) == {"pull_requests", "reviews", "sync_ledger"}
-    assert ants.client.requests == 1 + 1 + 1 + 49  # the repository, its list, the question whether GraphQL answers, reviews
+    assert (
+        ants.client.requests == 1 + 1 + 1 + 49
+    )  # the repository, its list, the question whether GraphQL answers, reviews
     assert {row["table_name"] for row in memory.rows("sync_ledger")} == {"pull_requests", "reviews"}
 
 

@@ -8,10 +8,23 @@ from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server.answers import Json, missing
+from devops_lab.practice.server.answers import API, Json, missing
 
 REFUSED = "Resource not accessible by personal access token"
+UNAUTHENTICATED = "Requires authentication"
+NO_RIGHTS = "Must have admin rights to Repository."
+ARCHIVED = "Repository was archived so is read-only."
+DEPENDABOT, CODE_SCANNING = "vulnerability_alerts", "security_events"
+UNAUTHORIZED = {
+    DEPENDABOT: "You are not authorized to perform this operation.",
+    CODE_SCANNING: "You are not authorized to read code scanning alerts.",
+}
 FULL_SCOPES = ("repo", "workflow", "read:org")
+LINKS_OF_PEOPLE = {
+    "followers": "followers", "following": "following{/other_user}", "gists": "gists{/gist_id}",
+    "starred": "starred{/owner}{/repo}", "subscriptions": "subscriptions", "organizations": "orgs", "repos": "repos",
+    "events": "events{/privacy}", "received_events": "received_events",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,11 +84,60 @@ def check_seen(access: Access | None, repository: Json) -> None:
 
 
 def check_allowed(access: Access | None, repository: Json, permission: str) -> None:
-    """Raise GitHub's 403 where a fine-grained token lacks the permission to read."""
+    """Raise GitHub's 403 where a fine-grained token lacks the permission to read; alerts also a classic one's scope.
+
+    What is public needs no permission, but for the security alerts: those are told to members only.
+    """
+    if permission in UNAUTHORIZED:
+        _check_alerts(access, repository, permission)
+        return
     if access is None or access.permissions is None or not repository.get("private") or permission == "metadata":
         return
     if access.permissions.get(permission) not in ("read", "write"):
         raise HTTPException(403, REFUSED, {"X-Accepted-GitHub-Permissions": f"{permission}=read"})
+
+
+def _check_alerts(access: Access | None, repository: Json, permission: str) -> None:
+    if access is not None and access.permissions is not None:
+        if access.permissions.get(permission) not in ("read", "write"):
+            raise HTTPException(403, REFUSED, {"X-Accepted-GitHub-Permissions": f"{permission}=read"})
+        return
+    scopes = {"repo", "security_events"} | (set() if repository.get("private") else {"public_repo"})
+    if access is None or not scopes & set(access.scopes):
+        raise HTTPException(403, UNAUTHORIZED[permission])
+
+
+def check_writable(access: Access | None, repository: Json, permission: str) -> Access:
+    """Return who asks where they may write; GitHub's 401 for nobody, 403 (404) where the token or repository refuses.
+
+    A classic token needs `repo` (`public_repo` for what is public; `repo_deployment` for deployments); a fine-grained
+    one the permission to write.  Everybody with a token is a member of the practice organisation.
+    """
+    if access is None:
+        raise HTTPException(401, UNAUTHENTICATED)
+    if access.permissions is None:
+        scopes = {"repo"} | ({"repo_deployment"} if permission == "deployments" else set())
+        if not (scopes | (set() if repository.get("private") else {"public_repo"})) & set(access.scopes):
+            raise HTTPException(403, NO_RIGHTS) if permission == "actions" else missing()
+    else:
+        named = access.repositories is None or repository["full_name"].casefold() in {
+            name.casefold() for name in access.repositories
+        }
+        if not named or access.permissions.get(permission) != "write":
+            raise HTTPException(403, REFUSED, {"X-Accepted-GitHub-Permissions": f"{permission}=write"})
+    if repository.get("archived"):
+        raise HTTPException(403, ARCHIVED)
+    return access
+
+
+def person(login: str, number: int) -> Json:
+    """Return a simple user as GitHub tells of people."""
+    address = f"{API}/users/{login}"
+    return {
+        "login": login, "id": number, "node_id": f"U_{number}", "avatar_url": "", "gravatar_id": "", "url": address,
+        "html_url": address, **{f"{name}_url": f"{address}/{path}" for name, path in LINKS_OF_PEOPLE.items()},
+        "type": "User", "user_view_type": "public", "site_admin": False,
+    }  # fmt: skip
 
 
 def can_push(access: Access | None) -> bool:

@@ -25,10 +25,11 @@ def workflows(ask: Question) -> Listing:
 
 def workflow(ask: Question) -> Item:
     """Return one workflow by its id or its file's name."""
-    return Item(_workflow(ask))
+    return Item(workflow_of(ask))
 
 
-def _workflow(ask: Question) -> Json:
+def workflow_of(ask: Question) -> Json:
+    """Return the workflow that the path names by its id or its file's name; 404 where there is none."""
     wanted = ask.parts["workflow"]
     for raw in ask.view.items("workflows"):
         if wanted in (str(raw["id"]), raw["path"].rsplit("/", 1)[-1]):
@@ -38,7 +39,7 @@ def _workflow(ask: Question) -> Json:
 
 def runs_of_workflow(ask: Question) -> Listing:
     """List the runs of one workflow."""
-    own = _workflow(ask)["id"]
+    own = workflow_of(ask)["id"]
     return _runs(ask, [raw for raw in ask.view.items("runs") if raw["workflow_id"] == own])
 
 
@@ -103,20 +104,22 @@ def _span(text: str) -> tuple[datetime, datetime] | None:
 
 def run(ask: Question) -> Item:
     """Return one run: its latest attempt."""
-    return Item(_run(ask))
+    return Item(run_of(ask))
 
 
-def _run(ask: Question) -> Json:
+def run_of(ask: Question) -> Json:
+    """Return the run that the path names; 404 where there is none."""
     return ask.view.one("runs", "id", ask.number("run"))
 
 
 def attempt(ask: Question) -> Item:
     """Return one attempt of a run."""
-    return Item(_attempt(ask))
+    return Item(attempt_of(ask))
 
 
-def _attempt(ask: Question) -> Json:
-    latest, number = _run(ask), ask.number("attempt")
+def attempt_of(ask: Question) -> Json:
+    """Return the attempt that the path names; 404 where there is none."""
+    latest, number = run_of(ask), ask.number("attempt")
     if number == (latest.get("run_attempt") or 1):
         return latest
     found = (
@@ -129,7 +132,7 @@ def _attempt(ask: Question) -> Json:
 
 def jobs(ask: Question) -> Listing:
     """List the jobs of a run's latest attempt, or of all its attempts (``filter=all``)."""
-    latest = _run(ask)
+    latest = run_of(ask)
     if ask.query.get("filter") == "all":
         # a re-run lists the jobs that were green once more with their old times, as if they had been there before it
         shown = latest.get("run_attempt") or 1
@@ -140,7 +143,7 @@ def jobs(ask: Question) -> Listing:
 
 def jobs_of_attempt(ask: Question) -> Listing:
     """List the jobs of one attempt."""
-    return _jobs_of(ask, _attempt(ask))
+    return _jobs_of(ask, attempt_of(ask))
 
 
 def _jobs_of(ask: Question, raw: Json) -> Listing:
@@ -150,23 +153,28 @@ def _jobs_of(ask: Question, raw: Json) -> Listing:
 
 def job(ask: Question) -> Item:
     """Return one job."""
+    return Item(job_of(ask))
+
+
+def job_of(ask: Question) -> Json:
+    """Return the job that the path names; 404 where there is none."""
     wanted = ask.number("job")
-    for run_id, own in (ask.view.objects.get("jobs") or {}).items():
+    for run_id, own in list((ask.view.objects.get("jobs") or {}).items()):
         if any(raw["id"] == wanted for raw in own):
             for raw in ask.view.under("jobs", run_id):
                 if raw["id"] == wanted:
-                    return Item(raw)
+                    return raw
     raise missing()
 
 
 READS = (
     Read("/actions/workflows", "actions", workflows),
     Read("/actions/workflows/{workflow}", "actions", workflow),
-    Read("/actions/workflows/{workflow}/runs", "actions", runs_of_workflow),
-    Read("/actions/runs", "actions", runs),
+    Read("/actions/workflows/{workflow}/runs", "actions", runs_of_workflow, FILTERS),
+    Read("/actions/runs", "actions", runs, FILTERS),
     Read("/actions/runs/{run}", "actions", run),
     Read("/actions/runs/{run}/attempts/{attempt}", "actions", attempt),
     Read("/actions/runs/{run}/attempts/{attempt}/jobs", "actions", jobs_of_attempt),
-    Read("/actions/runs/{run}/jobs", "actions", jobs),
+    Read("/actions/runs/{run}/jobs", "actions", jobs, ("filter",)),
     Read("/actions/jobs/{job}", "actions", job),
 )

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 
+from devops_lab.practice.server.cursors import Cursored, cursor_page
+
 Json = dict[str, Any]
 
 API = "@@API@@"
@@ -38,7 +40,8 @@ class Listing:
     """A list to be paged; in an envelope under `key` with total_count where one is given.
 
     `most` is how far one can page (a filtered list of runs ends at 1,000), `refuse` whether beyond it is a 422 or
-    nothing.  `around` are the envelope's other fields; `counted` is False where it has no total_count.
+    nothing; where it is, the last page still names a next one, so that who follows it learns that there is more.
+    `around` are the envelope's other fields; `counted` is False where it has no total_count.
     """
 
     items: Sequence[Any]
@@ -51,6 +54,21 @@ class Listing:
     default: int = PAGE_SIZE
 
 
+@dataclass(frozen=True)
+class Raw:
+    """Content that is no JSON: a file as it is, a log, an archive."""
+
+    data: bytes
+    media: str
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file to be fetched elsewhere: GitHub answers 302 to an address that is good for a minute and needs no token."""
+
+    file: str
+
+
 @dataclass
 class Answer:
     """One answer, ready to be sent."""
@@ -58,6 +76,14 @@ class Answer:
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+
+
+class Invalid(HTTPException):
+    """GitHub's 422 about a body: a message and the list of what is wrong."""
+
+    def __init__(self, errors: Sequence[Json], message: str = "Validation Failed") -> None:
+        super().__init__(422, message)
+        self.errors = list(errors)
 
 
 def missing() -> HTTPException:
@@ -71,9 +97,10 @@ def moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def said(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+def said(status: int, message: str, headers: Mapping[str, str] | None = None, errors: Sequence[Json] = ()) -> Answer:
     """Return an error as GitHub words it."""
-    body = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status)}
+    body: Json = {"message": message, **({"errors": list(errors)} if errors else {})}
+    body |= {"documentation_url": DOCUMENTATION, "status": str(status)}
     return Answer(status, encoded(body, ""), {**JSON_HEADERS, **(headers or {})})
 
 
@@ -86,20 +113,27 @@ JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 
 
 def rendered(
-    found: Item | Listing, base: str, link_path: str, query: Mapping[str, str], asked: Mapping[str, str]
+    found: Item | Listing | Cursored | Raw,
+    base: str,
+    link_path: str,
+    query: Mapping[str, str],
+    asked: Mapping[str, str],
 ) -> Answer:
     """Return the answer to what was `found`; a 304 where the headers `asked` with hold it already.
 
     `link_path` is what Link headers name, below `base`: GitHub names repositories there by their id.
     """
     headers = {**JSON_HEADERS, "Cache-Control": "private, max-age=60, s-maxage=60", "Vary": "Accept, Authorization"}
-    if isinstance(found, Listing):
+    if isinstance(found, Listing | Cursored):
         body, link = _page(found, base + link_path, query)
         if link:
             headers["Link"] = link
-    else:
+    elif isinstance(found, Item):
         body = found.body
-    data = encoded(body, base)
+    if isinstance(found, Raw):
+        headers["Content-Type"], data = found.media, found.data
+    else:
+        data = encoded(body, base)
     headers["ETag"] = f'"{hashlib.sha256(data + headers.get("Link", "").encode()).hexdigest()}"'
     modified = moment(found.modified) if isinstance(found, Item) and found.modified else None
     if modified is not None:
@@ -122,29 +156,34 @@ def _is_held(etag: str, modified: datetime | None, asked: Mapping[str, str]) -> 
         return False
 
 
-def _page(found: Listing, address: str, query: Mapping[str, str]) -> tuple[Any, str]:
+def _page(found: Listing | Cursored, address: str, query: Mapping[str, str]) -> tuple[Any, str]:
     """Return one page of a list and its Link header."""
-    size = _positive(query.get("per_page")) or found.default
-    size = min(size, found.largest)
+    size = _positive(query.get("per_page"))
+    if isinstance(found, Cursored):
+        return cursor_page(found, min(size or PAGE_SIZE, LARGEST_PAGE), address, query)
+    size = min(size or found.default, found.largest)
     page = _positive(query.get("page")) or 1
     reach = len(found.items) if found.most is None else min(len(found.items), found.most)
     start = (page - 1) * size
     if found.refuse and found.most is not None and start >= found.most:
         raise HTTPException(422, TOO_FAR)
     shown = list(found.items[start : min(start + size, reach)])
-    link = _link(address, query, page, max(-(-reach // size), 1))
+    more = found.refuse and len(found.items) > reach
+    link = _link(address, query, page, max(-(-reach // size), 1), more)
     if found.key is None:
         return shown, link
     total = {"total_count": len(found.items)} if found.counted else {}
     return {**total, **found.around, found.key: shown}, link
 
 
-def _link(address: str, query: Mapping[str, str], page: int, last: int) -> str:
+def _link(address: str, query: Mapping[str, str], page: int, last: int, more: bool) -> str:
     targets: list[tuple[str, int]] = []
     if page > 1:
         targets.append(("prev", min(page - 1, last)))
     if page < last:
         targets += [("next", page + 1), ("last", last)]
+    elif page == last and more:
+        targets.append(("next", page + 1))
     if page > 1:
         targets.append(("first", 1))
     own = {name: text for name, text in query.items() if name != "page"}

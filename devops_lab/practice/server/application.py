@@ -1,14 +1,14 @@
-"""A server shaped like GitHub's REST API over given objects, for learning and for tests: the read endpoints.
+"""A server shaped like GitHub's REST API over given objects, for learning and for tests.
 
 One request goes through faults, the token, limits, the endpoint, pages and ETags, the charge and the log.  Beside the
 API: ``POST /_practice/control`` throws switches (`State.throw`), ``GET /_practice/requests`` counts what was asked and
-``DELETE`` forgets it.  It listens on this machine only.
+``DELETE`` forgets it, ``GET /_practice/openapi.json`` describes the API, below ``/_practice/downloads`` lie logs and
+archives at signed addresses; ``POST /graphql`` (`graphql`) answers by itself.  It listens on this machine only.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import threading
 import time
@@ -18,57 +18,68 @@ from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from devops_lab.errors import SourceError
-from devops_lab.practice.server import actions, commits, plan, pulls, releases
-from devops_lab.practice.server.access import Access, can_push, check_allowed, check_seen, who
-from devops_lab.practice.server.answers import Answer, Item, Listing, missing, rendered, said
+from devops_lab.practice.server import downloads, graphql
+from devops_lab.practice.server.access import Access, who
+from devops_lab.practice.server.answers import Answer, Invalid, said
+from devops_lab.practice.server.control import Control
+from devops_lab.practice.server.endpoints import (
+    READS,
+    WRITES,
+    Answering,
+    at_root,
+    downloading,
+    nowhere,
+    reading,
+    writing,
+)
 from devops_lab.practice.server.faults import fault_answer
 from devops_lab.practice.server.log import Asked
-from devops_lab.practice.server.question import Question, Read
-from devops_lab.practice.server.root import ROOT_READS, RootRead
+from devops_lab.practice.server.root import ROOT_READS
 from devops_lab.practice.server.state import Options, State
-from devops_lab.practice.server.view import Organisation, View
+from devops_lab.practice.server.view import Organisation
 
 HOST = "127.0.0.1"
 STARTUP_SECONDS = 10.0
 API_VERSION = "2022-11-28"
 ENTERPRISE_VERSION = "3.17.0"
 NOT_CHARGED = frozenset({304, 401})
-READS: tuple[Read, ...] = (
-    Read("", "metadata", lambda ask: Item(ask.view.repository, ask.view.repository.get("updated_at"))),
-    *plan.READS,
-    *pulls.READS,
-    *commits.READS,
-    *actions.READS,
-    *releases.READS,
-)
-Answering = Callable[[Request, Access | None], Answer]
+READING = ("GET", "HEAD")
+STARTS = ("/repos/{owner}/{repository}", "/repositories/{repository_id}")
 
 
 def app(organisation: Organisation, options: Options | None = None) -> Starlette:
     """Return the server of `organisation` as an ASGI application; its `State` is ``app.state.practice``."""
     state = State(organisation, options or Options())
     prefix = state.options.prefix
+    control = Control(state)
     routes = [
-        Route("/_practice/control", _Control(state).answer, methods=["GET", "POST"]),
-        Route("/_practice/requests", _Control(state).requests, methods=["GET", "DELETE"]),
+        Route("/_practice/control", control.answer, methods=["GET", "POST"]),
+        Route("/_practice/requests", control.requests, methods=["GET", "DELETE"]),
+        Route("/_practice/openapi.json", control.description),
+        Route(
+            f"{downloads.PATH}/{{repository_id:int}}/{{file:path}}",
+            _endpoint(state, downloading(state), "download", True),
+        ),
+        Route(graphql.path(state), graphql.endpoint(state, _Sent), methods=["POST"]),
     ]
     for root_read in ROOT_READS:
         free = root_read.path == "/rate_limit"
-        routes.append(
-            Route(prefix + root_read.path, _endpoint(state, _at_root(state, root_read), root_read.path, free))
-        )
-    for read in READS:
-        answering = _below_repository(state, read)
-        for start in ("/repos/{owner}/{repository}", "/repositories/{repository_id}"):
-            routes.append(Route(prefix + start + read.path, _endpoint(state, answering, read.path or "/")))
-    routes.append(Route("/{path:path}", _endpoint(state, _nowhere, "?")))
+        routes.append(Route(prefix + root_read.path, _endpoint(state, at_root(state, root_read), root_read.path, free)))
+    for verb, path, answering in (
+        *(("GET", read.path, reading(state, read)) for read in READS),
+        *((write.verb, write.path, writing(state, write)) for write in WRITES),
+    ):
+        endpoint = _endpoint(state, answering, path or "/")
+        routes += [Route(prefix + start + path, endpoint, methods=[verb]) for start in STARTS]
+    routes.append(Route("/{path:path}", _endpoint(state, nowhere, "?")))
     application = Starlette(routes=routes, exception_handlers={HTTPException: _unusual})
     application.router.redirect_slashes = False
     application.state.practice = state
@@ -117,8 +128,10 @@ def _endpoint(state: State, answering: Answering, route: str, free: bool = False
     """Return the endpoint that sends what `answering` says; a `free` one is neither limited nor charged."""
 
     async def endpoint(request: Request) -> Response:
-        url = quote(request.scope["path"]) + (f"?{request.url.query}" if request.url.query else "")
-        fault, seconds, variant = state.draw.draw(state.faults, url)
+        path = quote(request.scope["path"])
+        url = path + (f"?{request.url.query}" if request.url.query and not path.startswith(downloads.PATH) else "")
+        drawn = url if request.method in READING else f"{request.method} {url}"
+        fault, seconds, variant = state.draw.draw(state.faults, drawn)
         if seconds:
             await asyncio.sleep(seconds)
         access: Access | None = None
@@ -130,9 +143,10 @@ def _endpoint(state: State, answering: Answering, route: str, free: bool = False
                 answer = None if free or state.options.enterprise else state.limits.refusal(access)
                 if answer is None:
                     charged = not free
-                    answer = answering(request, access)
+                    answer = await _answered(request, access, answering)
             except HTTPException as problem:
-                answer = said(problem.status_code, problem.detail, problem.headers)
+                errors = problem.errors if isinstance(problem, Invalid) else ()
+                answer = said(problem.status_code, problem.detail, problem.headers, errors)
             charged = charged and not state.options.enterprise and answer.status not in NOT_CHARGED
             if charged:
                 state.limits.charge(access)
@@ -144,67 +158,20 @@ def _endpoint(state: State, answering: Answering, route: str, free: bool = False
     return endpoint
 
 
+async def _answered(request: Request, access: Access | None, answering: Answering) -> Answer:
+    """Return the answer; a write's is made in a thread of its own, since pipelines take their time."""
+    if request.method in READING:
+        return answering(request, access)
+    request.state.body = await request.body()
+    return await run_in_threadpool(answering, request, access)
+
+
 def _common(state: State, access: Access | None) -> dict[str, str]:
     headers = {"X-GitHub-Media-Type": "github.v3; format=json", "X-GitHub-Api-Version-Selected": API_VERSION}
     headers |= access.headers() if access else {}
     if state.options.enterprise:
         return {**headers, "X-GitHub-Enterprise-Version": ENTERPRISE_VERSION}
     return {**headers, **state.limits.headers(access)}
-
-
-def _base(state: State, request: Request) -> str:
-    return f"{request.url.scheme}://{request.url.netloc}{state.options.prefix}"
-
-
-def _below_repository(state: State, read: Read) -> Answering:
-    def answering(request: Request, access: Access | None) -> Answer:
-        parts, base = request.path_params, _base(state, request)
-        if "repository_id" in parts:
-            number = parts["repository_id"]
-            view = state.view_by_id(int(number) if number.isascii() and number.isdigit() else -1)
-        else:
-            name = f"{parts['owner']}/{parts['repository']}"
-            moved = state.moved_to(name)
-            if moved is not None:
-                view = state.view(moved)
-                check_seen(access, view.repository)
-                return _moved(state, request, view)
-            view = state.view(name)
-        check_seen(access, view.repository)
-        check_allowed(access, view.repository, read.permission)
-        ask = Question(view, parts, request.query_params, state.options.limits, can_push(access))
-        return rendered(read.answer(ask), base, _by_id(state, request, view), request.query_params, request.headers)
-
-    return answering
-
-
-def _by_id(state: State, request: Request, view: View) -> str:
-    """Return the path asked for as GitHub's Link headers name it: the repository by its id."""
-    path = quote(request.scope["path"]).removeprefix(state.options.prefix)
-    below = 3 if path.startswith("/repositories/") else 4
-    return "/".join(["", "repositories", str(view.repository["id"]), *path.split("/")[below:]])
-
-
-def _moved(state: State, request: Request, view: View) -> Answer:
-    query = f"?{request.url.query}" if request.url.query else ""
-    address = _base(state, request) + _by_id(state, request, view) + query
-    answer = said(301, "Moved Permanently", {"Location": address})
-    answer.body = json.dumps({**json.loads(answer.body), "url": address}).encode()
-    return answer
-
-
-def _at_root(state: State, read: RootRead) -> Answering:
-    def answering(request: Request, access: Access | None) -> Answer:
-        base = _base(state, request)
-        path = quote(request.scope["path"]).removeprefix(state.options.prefix)
-        found: Item | Listing = read.answer(state, access, request.path_params)
-        return rendered(found, base, path, request.query_params, request.headers)
-
-    return answering
-
-
-def _nowhere(request: Request, access: Access | None) -> Answer:
-    raise missing()
 
 
 async def _unusual(request: Request, problem: Exception) -> Response:
@@ -229,26 +196,3 @@ class _Sent(Response):
         # an application that ends in the middle of a body makes the server cut the connection
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2], "more_body": True})
-
-
-class _Control:
-    """The switches and the log over HTTP; JSON only, so that no web page's form can throw a switch."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-
-    async def answer(self, request: Request) -> Response:
-        if request.method == "POST":
-            if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-                raise HTTPException(415, "send switches as application/json")
-            try:
-                wanted = json.loads(await request.body())
-            except ValueError:
-                raise HTTPException(400, "Problems parsing JSON") from None
-            self.state.throw(wanted)
-        return JSONResponse(self.state.switches())
-
-    async def requests(self, request: Request) -> Response:
-        if request.method == "DELETE":
-            self.state.log.clear()
-        return JSONResponse(self.state.log.counted(request.query_params))

@@ -182,7 +182,7 @@ def refs(view: View) -> dict[str, Json]:
         }
         for raw in view.items("branches")
     }
-    tags = {raw["ref"]: raw for raw in view.table("git_refs").values() if raw["ref"] not in found}
+    tags = {raw["ref"]: raw for raw in list(view.table("git_refs").values()) if raw["ref"] not in found}
     return dict(sorted((found | tags).items()))
 
 
@@ -221,7 +221,7 @@ def git_commit(ask: Question) -> Item:
 
 
 READS = (
-    Read("/commits", "contents", commits),
+    Read("/commits", "contents", commits, ("sha", "path", "author", "since", "until"), (409,)),
     Read("/commits/{ref:path}", "contents", commit),
     Read("/compare/{basehead:path}", "contents", compare),
     Read("/branches", "contents", branches),

@@ -14,6 +14,10 @@ SECONDARY = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to "
     "GitHub Support for help, please include the request ID."
 )
+CONTENT = (
+    "You have exceeded a secondary rate limit and have been temporarily blocked from content creation. "
+    "Please retry your request again later."
+)
 MINUTE = 60
 
 
@@ -29,14 +33,16 @@ class RateLimits:
     """The limits of a server; `hourly` for who has a token, `anonymous` for all others, `window` seconds long.
 
     `status` is how an exhausted limit is answered, 403 or 429: GitHub does both.  `per_minute` is the secondary limit,
-    None for none.
+    `content_per_minute` that on what makes content (issues, comments, runs: 80 on GitHub); None for none.
     """
 
     def __init__(self, clock: Callable[[], float], hourly: int = 5000, anonymous: int = 60) -> None:
         self.clock, self.hourly, self.anonymous = clock, hourly, anonymous
         self.window, self.status, self.per_minute = 3600, 403, None  # type: int, int, int | None
+        self.content_per_minute: int | None = None
         self._windows: dict[str | None, Window] = {}
         self._recent: dict[str | None, deque[float]] = defaultdict(deque)
+        self._made: dict[str | None, deque[float]] = defaultdict(deque)
 
     def limit(self, access: Access | None) -> int:
         """Return how many requests an hour are allowed."""
@@ -53,6 +59,7 @@ class RateLimits:
     def forget(self, used: int = 0) -> None:
         """Begin everybody's hour anew, with `used` requests charged already."""
         self._recent.clear()
+        self._made.clear()
         for key in {None, _key(Access()), *self._windows}:
             self._windows[key] = Window(used, int(self.clock()) + self.window)
 
@@ -61,14 +68,21 @@ class RateLimits:
         if self.of(access).used >= self.limit(access):
             whose = "your address" if access is None else f"user ID {access.id}"
             return said(self.status, f"API rate limit exceeded for {whose}.", self.headers(access))
-        if self.per_minute is None:
+        return self._secondary(access, self._recent[_key(access)], self.per_minute, SECONDARY)
+
+    def content_refusal(self, access: Access | None) -> Answer | None:
+        """Return the answer when somebody makes content too fast, None while they do not."""
+        return self._secondary(access, self._made[_key(access)], self.content_per_minute, CONTENT)
+
+    def _secondary(self, access: Access | None, recent: deque[float], most: int | None, words: str) -> Answer | None:
+        if most is None:
             return None
-        now, recent = self.clock(), self._recent[_key(access)]
+        now = self.clock()
         while recent and recent[0] <= now - MINUTE:
             recent.popleft()
-        if len(recent) >= self.per_minute:
-            wait = max(int(recent[0] + MINUTE - now) + 1, 1)
-            return said(self.status, SECONDARY, {**self.headers(access), "Retry-After": str(wait)})
+        if len(recent) >= most:
+            wait = max(int(recent[0] + MINUTE - now) + 1, 1) if recent else MINUTE
+            return said(self.status, words, {**self.headers(access), "Retry-After": str(wait)})
         recent.append(now)
         return None
 

@@ -113,13 +113,13 @@ def label(ask: Question) -> Item:
 
 
 READS = (
-    Read("/issues", "issues", issues),
+    Read("/issues", "issues", issues, ("state", "labels", "milestone", "creator", "since", "sort", "direction")),
     Read("/issues/events", "issues", events),
     Read("/issues/events/{id}", "issues", event),
     Read("/issues/{number}", "issues", issue),
     Read("/issues/{number}/labels", "issues", issue_labels),
     Read("/issues/{number}/events", "issues", events_of_issue),
-    Read("/milestones", "issues", milestones),
+    Read("/milestones", "issues", milestones, ("state", "sort", "direction")),
     Read("/milestones/{number}", "issues", milestone),
     Read("/labels", "issues", labels),
     Read("/labels/{name:path}", "issues", label),

@@ -1,4 +1,4 @@
-"""The practice server's endpoints of pull requests: their commits, reviews and review comments."""
+"""The practice server's endpoints of pull requests: their commits, files, reviews and review comments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devops_lab.practice.server.plan import by_state
 from devops_lab.practice.server.question import Question, Read
 from devops_lab.practice.server.view import instant_of, ordered
 
-MOST_COMMITS = 250
+MOST_COMMITS, MOST_FILES = 250, 3000
 NOT_IN_LISTS = frozenset(
     {"merged", "mergeable", "rebaseable", "mergeable_state", "merged_by", "comments", "review_comments"}
     | {"maintainer_can_modify", "commits", "additions", "deletions", "changed_files"}
@@ -49,6 +49,11 @@ def commits(ask: Question) -> Listing:
     return Listing([without_files(raw) for raw in found[:MOST_COMMITS]])
 
 
+def files(ask: Question) -> Listing:
+    """List the files that a pull request changes; GitHub lists 3,000 at most."""
+    return Listing(ask.view.under("pull_files", _one(ask)["number"])[:MOST_FILES])
+
+
 def reviews(ask: Question) -> Listing:
     """List the reviews of a pull request, oldest first."""
     return Listing(ask.view.under("pull_reviews", _one(ask)["number"]))
@@ -85,11 +90,12 @@ def _one(ask: Question) -> Json:
 
 
 READS = (
-    Read("/pulls", "pull_requests", pulls),
-    Read("/pulls/comments", "pull_requests", all_comments),
+    Read("/pulls", "pull_requests", pulls, ("state", "base", "head", "sort", "direction")),
+    Read("/pulls/comments", "pull_requests", all_comments, ("since", "sort", "direction")),
     Read("/pulls/comments/{id}", "pull_requests", comment),
     Read("/pulls/{number}", "pull_requests", pull),
     Read("/pulls/{number}/commits", "pull_requests", commits),
+    Read("/pulls/{number}/files", "pull_requests", files),
     Read("/pulls/{number}/reviews", "pull_requests", reviews),
-    Read("/pulls/{number}/comments", "pull_requests", comments),
+    Read("/pulls/{number}/comments", "pull_requests", comments, ("since", "sort", "direction")),
 )

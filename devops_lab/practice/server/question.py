@@ -8,7 +8,8 @@ from datetime import datetime
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server.answers import Item, Listing, missing, moment
+from devops_lab.practice.server.answers import Download, Item, Listing, Raw, missing, moment
+from devops_lab.practice.server.cursors import Cursored
 from devops_lab.practice.server.view import View
 
 
@@ -22,13 +23,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Question:
-    """One request for something of a repository; `can_push` says whether drafts may be seen."""
+    """One request for something of a repository; `can_push` says whether drafts may be seen, `accept` is the header."""
 
     view: View
     parts: Mapping[str, str]
     query: Mapping[str, str]
     limits: Limits
     can_push: bool = True
+    accept: str = ""
 
     def number(self, part: str) -> int:
         """Return a number in the path; 404 where it is none."""
@@ -50,8 +52,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Read:
-    """A readable address below a repository, the permission it needs, and the function that answers."""
+    """A readable address below a repository, the permission it needs, and the function that answers.
+
+    `query` names what the function reads of the query beside pages, `statuses` the errors that only it has.  `refusal`
+    is what somebody without a token hears, None where anybody may read what is public.
+    """
 
     path: str
     permission: str
-    answer: Callable[[Question], Item | Listing]
+    answer: Callable[[Question], Item | Listing | Cursored | Raw | Download]
+    query: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+    refusal: tuple[int, str] | None = None

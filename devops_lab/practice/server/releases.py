@@ -93,7 +93,7 @@ READS = (
     Read("/releases/tags/{tag:path}", "contents", release_of_tag),
     Read("/releases/{id}", "contents", release),
     Read("/tags", "contents", tags),
-    Read("/deployments", "deployments", deployments),
+    Read("/deployments", "deployments", deployments, ("sha", "ref", "task", "environment")),
     Read("/deployments/{id}", "deployments", deployment),
     Read("/deployments/{id}/statuses", "deployments", statuses),
     Read("/deployments/{id}/statuses/{status}", "deployments", status),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 
-from devops_lab.practice.server.access import Access, check_seen
+from devops_lab.practice.server.access import Access, check_seen, person
 from devops_lab.practice.server.answers import API, Item, Json, Listing, missing
 from devops_lab.practice.server.state import State
 
@@ -16,11 +16,6 @@ Answers = Callable[[State, Access | None, Mapping[str, str]], Item | Listing]
 JOINED = "2020-01-01T00:00:00Z"
 UNSAID_OF_PEOPLE = ("company", "blog", "location", "email", "hireable", "bio")
 COUNTED_OF_PEOPLE = ("public_repos", "public_gists", "followers", "following")
-LINKS_OF_PEOPLE = {
-    "followers": "followers", "following": "following{/other_user}", "gists": "gists{/gist_id}",
-    "starred": "starred{/owner}{/repo}", "subscriptions": "subscriptions", "organizations": "orgs", "repos": "repos",
-    "events": "events{/privacy}", "received_events": "received_events",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,16 +42,8 @@ def user(state: State, access: Access | None, parts: Mapping[str, str]) -> Item:
     """Return who asks; 401 for nobody."""
     if access is None:
         raise HTTPException(401, "Requires authentication")
-    address = f"{API}/users/{access.login}"
-    return Item(
-        {
-            "login": access.login, "id": access.id, "node_id": f"user-{access.id}", "type": "User",
-            "site_admin": False, "name": access.login, "url": address, "html_url": address, "avatar_url": "",
-            "gravatar_id": "", **dict.fromkeys(UNSAID_OF_PEOPLE), **dict.fromkeys(COUNTED_OF_PEOPLE, 0),
-            **{f"{name}_url": f"{address}/{path}" for name, path in LINKS_OF_PEOPLE.items()},
-            "created_at": JOINED, "updated_at": JOINED,
-        }
-    )  # fmt: skip
+    known = {**person(access.login, access.id), "name": access.login, "created_at": JOINED, "updated_at": JOINED}
+    return Item({**known, **dict.fromkeys(UNSAID_OF_PEOPLE), **dict.fromkeys(COUNTED_OF_PEOPLE, 0)})
 
 
 def rate_limit(state: State, access: Access | None, parts: Mapping[str, str]) -> Item:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.exceptions import HTTPException
 
 from devops_lab.practice.server.access import Access
 from devops_lab.practice.server.answers import missing, moment
+from devops_lab.practice.server.downloads import Signatures
 from devops_lab.practice.server.faults import FaultDraw, Faults, faults_of
 from devops_lab.practice.server.limits import RateLimits
 from devops_lab.practice.server.log import RequestLog
+from devops_lab.practice.server.pipelines import Pipelines
 from devops_lab.practice.server.question import Limits
 from devops_lab.practice.server.view import Organisation, View
 
 ENTERPRISE_PREFIX = "/api/v3"
-SWITCHES = ("as_of", "faults", "limit", "anonymous_limit", "used", "window", "limit_status", "per_minute")
+MINUTES = ("per_minute", "content_per_minute")
+SWITCHES = ("as_of", "faults", "limit", "anonymous_limit", "used", "window", "limit_status", *MINUTES)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Options:
 
     `tokens` None: any token may read everything.  `enterprise`: the API lies under /api/v3 and has no limits.
     `renamed` maps former full names to the present ones.  `limit` and `anonymous_limit` are requests an hour.
+    `pipelines` None: runs are shown, and none can be started.
     """
 
     enterprise: bool = False
@@ -39,6 +44,7 @@ class Options:
     faults: Faults = field(default_factory=Faults)
     as_of: datetime | None = None
     clock: Callable[[], float] = time.time
+    pipelines: Pipelines | None = None
 
     @property
     def prefix(self) -> str:
@@ -54,6 +60,7 @@ class State:
         self.as_of, self.faults = options.as_of, options.faults
         self.limits = RateLimits(options.clock, options.limit, options.anonymous_limit)
         self.draw, self.log = FaultDraw(), RequestLog()
+        self.signatures, self.writing = Signatures(options.clock), threading.Lock()
         self._views: dict[str, View] = {}
         self._renamed = {old.casefold(): new for old, new in options.renamed.items()}
 
@@ -74,6 +81,19 @@ class State:
                 return self.view(known)
         raise missing()
 
+    def now(self) -> datetime:
+        """Return the clock's time, naive UTC."""
+        return datetime.fromtimestamp(self.options.clock(), UTC).replace(tzinfo=None)
+
+    def fresh(self, noun: str) -> int:
+        """Return an id that no object of that noun has, in any repository."""
+        highest = 0
+        for repository in self.organisation.repositories.values():
+            found = repository.objects.get(noun) or []
+            lists = list(found.values()) if isinstance(found, dict) else [found]
+            highest = max([highest, *(raw.get("id") or 0 for own in lists for raw in own)])
+        return highest + 1
+
     def moved_to(self, name: str) -> str | None:
         """Return the present name of a repository that was renamed."""
         return self._renamed.get(name.casefold())
@@ -87,20 +107,21 @@ class State:
             "anonymous_limit": self.limits.anonymous,
             "window": self.limits.window,
             "limit_status": self.limits.status,
-            "per_minute": self.limits.per_minute,
+            **{name: getattr(self.limits, name) for name in MINUTES},
         }
 
     def throw(self, wanted: Any) -> None:
         """Set switches; 422 (and nothing is set) where one does not exist or its value is wrong.
 
         as_of: an instant or null; faults: shares by name, those not named are off; limit, anonymous_limit, window
-        (seconds), limit_status (403 or 429), per_minute (null: off), used (begins the hour anew with so many charged).
+        (seconds), limit_status (403 or 429), per_minute and content_per_minute (null: off), used (begins the hour anew
+        with so many charged).
         """
         if not isinstance(wanted, dict) or not set(wanted) <= set(SWITCHES):
             raise HTTPException(422, f"the switches are {', '.join(SWITCHES)}")
         numbers = {name: wanted[name] for name in wanted if name not in ("as_of", "faults")}
         for name, value in numbers.items():
-            if name == "per_minute" and value is None:
+            if name in MINUTES and value is None:
                 continue
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise HTTPException(422, f"{name} = {value!r} is no whole number from 0 on")

@@ -62,14 +62,14 @@ class View:
     def under(self, noun: str, key: Any) -> list[Json]:
         """Return the list that a dict of lists holds under `key`: the reviews of a pull request."""
         found = (self.objects.get(noun) or {}).get(key) or []
-        return found if self.past is None else self.past.seen(noun, found)
+        return found if self.past is None else self.past.under(noun, key, found)
 
     def table(self, noun: str) -> dict[Any, Json]:
         """Return a dict of objects."""
         found = self.objects.get(noun) or {}
         if self.past is None:
             return found
-        return {key: seen for key, raw in found.items() if (seen := self.past.one(noun, raw)) is not None}
+        return {key: seen for key, raw in list(found.items()) if (seen := self.past.one(noun, raw)) is not None}
 
     def commits(self) -> dict[str, Json]:
         """Return the commits by sha."""
