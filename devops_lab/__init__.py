@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from devops_lab import charts, metrics, sync
     from devops_lab.config import load
+    from devops_lab.delivery import loop
     from devops_lab.metrics import dora  # type: ignore[no-redef]  # mypy takes the folder of that name for a package
     from devops_lab.reports import report
     from devops_lab.store import Store
@@ -20,12 +21,13 @@ _HOMES = {
     "charts": "devops_lab.charts",
     "dora": "devops_lab.metrics:dora",
     "load": "devops_lab.config:load",
+    "loop": "devops_lab.delivery.loop",
     "metrics": "devops_lab.metrics",
     "report": "devops_lab.reports:report",
     "sync": "devops_lab.sync",
 }
 
-__all__ = ["Store", "charts", "dora", "load", "metrics", "report", "sync"]
+__all__ = ["Store", "charts", "dora", "load", "loop", "metrics", "report", "sync"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -19,13 +20,18 @@ from devops_lab.config_rules import (
     DeploymentRule,
     Deployments,
     File,
+    Impact,
     IncidentRule,
     Issues,
+    JUnit,
     Merges,
     Patterns,
+    Prometheus,
+    Query,
     Releases,
     Rework,
     Section,
+    Slo,
     Tags,
     Workflow,
 )
@@ -35,20 +41,28 @@ __all__ = [
     "Deployments",
     "File",
     "GitHub",
+    "Impact",
     "Issues",
+    "JUnit",
     "Lab",
     "Merges",
+    "Practice",
     "Privacy",
+    "Prometheus",
     "Releases",
     "Rework",
     "Service",
     "Settings",
+    "Slo",
     "Tags",
     "Workflow",
     "load",
     "repository_of",
     "settings",
 ]
+
+DEFAULT_SERVER = "default"
+Phase = Literal["plan", "code", "build", "test", "release", "deploy", "operate", "monitor"]
 
 
 class Service(Section):
@@ -63,6 +77,21 @@ class Service(Section):
     incident: list[IncidentRule] = []
     rework: Rework = Rework()
     attribution_window: float = Field(default=24.0, gt=0, description="hours")
+    prometheus: str = DEFAULT_SERVER
+    labels: dict[str, str] = {}
+    slo: Slo | None = None
+    latency: Query | None = None
+    saturation: dict[str, Query] = {}
+    restarts: Query | None = None
+    log_errors: Query | None = None
+    alerts: Query | None = None
+    junit: JUnit | None = None
+    security: bool = False
+
+    @property
+    def asks_prometheus(self) -> bool:
+        """True where a setting of the service is a query for a Prometheus server."""
+        return any((self.slo, self.latency, self.saturation, self.restarts, self.log_errors, self.alerts))
 
     @field_validator("incident", mode="before")
     @classmethod
@@ -76,6 +105,14 @@ class Service(Section):
             raise ValueError(f'{value!r} is no repository; write "owner/name", as in github.com/owner/name')
         return value
 
+    @model_validator(mode="after")
+    def _levels_for_impact(self) -> Service:
+        if any(isinstance(rule, Impact) for rule in self.incident) and self.slo is None and self.latency is None:
+            raise ValueError(
+                'incident = { from = "impact" } needs slo or latency: what should be worse after a deployment?'
+            )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _repository_of_clone(cls, value: Any) -> Any:
@@ -85,11 +122,15 @@ class Service(Section):
 
 
 class Lab(Section):
-    """Where the store lies, the time zone of days and weeks, and the window that questions and reports look at."""
+    """Where the store lies, the time zone of days and weeks, the window that questions and reports look at, the phases.
+
+    `phases` are those whose facts are fetched besides what DORA's metrics need; without any a first sync is quick.
+    """
 
     store: str = "lab"
     timezone: str = "UTC"
     last: str = "90 days"
+    phases: list[Phase] = list(get_args(Phase))
 
     @field_validator("timezone")
     @classmethod
@@ -113,6 +154,13 @@ class Privacy(Section):
     people: Literal["pseudonym", "names", "none"] = "pseudonym"
 
 
+class Practice(Section):
+    """The made-up company of `seed` whose year ends at `until`; where no address is given it is started for each sync."""
+
+    seed: int = Field(default=1, ge=1)
+    until: datetime
+
+
 class Settings(Section):
     """All settings of one lab; `path` is the ``lab.toml`` they came from, `folder` where it lies."""
 
@@ -120,6 +168,8 @@ class Settings(Section):
     lab: Lab = Lab()
     github: GitHub = GitHub()
     privacy: Privacy = Privacy()
+    practice: Practice | None = None
+    prometheus: dict[str, Prometheus] = {}
     service: list[Service] = []
 
     @property
@@ -140,6 +190,25 @@ class Settings(Section):
     def clone(self, service: Service) -> Path | None:
         """Return the path of the service's clone, or None where there is none."""
         return None if service.clone is None else self.folder / service.clone
+
+    @field_validator("prometheus", mode="before")
+    @classmethod
+    def _named_servers(cls, value: Any) -> Any:
+        """Return the servers by name: the keys of ``[prometheus]`` itself are those of the server "default"."""
+        if not isinstance(value, dict):
+            return value
+        fields = Prometheus.model_fields
+        own = {key: one for key, one in value.items() if key in fields or not isinstance(one, dict)}
+        named = {key: one for key, one in value.items() if key not in own}
+        return {DEFAULT_SERVER: own, **named} if own else named
+
+    @model_validator(mode="after")
+    def _servers_there(self) -> Settings:
+        for one in self.service:
+            if one.asks_prometheus and one.prometheus not in self.prometheus and self.practice is None:
+                place = "[prometheus]" if one.prometheus == DEFAULT_SERVER else f"[prometheus.{one.prometheus}]"
+                raise ValueError(f"service {one.name!r} has queries for Prometheus, but there is no {place} with a url")
+        return self
 
     @model_validator(mode="after")
     def _names_once(self) -> Settings:

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 DEPLOYMENT_RULES = ("deployments", "workflow", "releases", "tags", "merges", "file")
-INCIDENT_RULES = ("issues", "file")
-SECTIONS = {"lab", "github", "privacy", "service", "defaults", "profile"}
+INCIDENT_RULES = ("issues", "file", "impact")
+SECTIONS = {"lab", "github", "prometheus", "privacy", "practice", "service", "defaults", "profile"}
 
 
 def sentences(error: ValidationError, document: dict[str, Any], origins: Sequence[Mapping[str, str]] = ()) -> list[str]:
@@ -47,7 +47,8 @@ def _sentence(problem: Any, document: dict[str, Any], origins: Sequence[Mapping[
 
 def _wanted(location: tuple[Any, ...], problem: Any) -> str:
     if location[-1] == "url":
-        return "must be an address such as https://api.github.com, without user or password"
+        like = "http://localhost:9090" if location[0] == "prometheus" else "https://api.github.com"
+        return f"must be an address such as {like}, without user or password"
     if problem["type"] == "path_type":
         return "must be a path"
     if problem["type"] in ("list_type", "dict_type", "model_type", "model_attributes_type"):
@@ -80,7 +81,7 @@ def _place(location: tuple[Any, ...], document: Any, origins: Sequence[Mapping[s
         elif isinstance(value, dict) and step in value:
             value = value[step]
             words.append(str(step))
-        else:
+        elif words != ["prometheus"]:  # the keys of [prometheus] itself are the server "default"
             break
     if len(location) > 2 and location[0] == "service" and location[1] < len(origins):
         words[0] = origins[location[1]].get(location[2], words[0])
@@ -111,8 +112,12 @@ def _known(location: tuple[Any, ...]) -> list[str]:
         "merges": config.Merges,
         "file": config.File,
         "issues": config.Issues,
+        "impact": config.Impact,
+        "prometheus": config.Prometheus,
+        "slo": config.Slo,
+        "junit": config.JUnit,
     }
-    model = models.get(names[-1], config.Service)
+    model = models.get(names[0] if names[0] == "prometheus" else names[-1], config.Service)
     return [field.alias or name for name, field in model.model_fields.items()] + ["profile"] * (model is config.Service)
 
 

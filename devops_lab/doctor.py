@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from devops_lab import delivery, metrics
 from devops_lab.config import Settings
-from devops_lab.errors import AccessError, SourceError
+from devops_lab.errors import AccessError, SourceError, UserError
 from devops_lab.store import Store
-from devops_lab.sync import client_of
+from devops_lab.sync import client_of, prometheus_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ def findings(store: Store, settings: Settings) -> Iterator[Finding]:
     """Yield what was looked at, one `Finding` at a time, the outside first; nothing is written anywhere."""
     yield Finding(True, f"{settings.path}: {len(settings.service)} services")
     yield from _github(settings)
+    yield from _prometheus(store, settings)
     if store.snapshot_name is None:
         yield Finding(False, f"{store.path} holds no complete sync", "`devops-lab sync` fills it")
         return
@@ -62,15 +64,39 @@ def _github(settings: Settings) -> Iterator[Finding]:
     yield Finding(bool(core.get("remaining")), left, "the sync waits until the hour is over, and says so")
 
 
+def _prometheus(store: Store, settings: Settings) -> Iterator[Finding]:
+    until = datetime.now(UTC).replace(tzinfo=None)
+    for service in settings.service:
+        if not service.asks_prometheus or service.prometheus not in settings.prometheus:
+            continue
+        try:
+            for seen in prometheus_of(store, settings, service).seen(until):
+                what = f"{service.name}: {seen.table}: {seen.series} series now, "
+                since = f"data since {seen.since:%Y-%m-%d}" if seen.since else "no data in ten years"
+                way_out = seen.problem or f"the query is {seen.query}; compare its names and labels with the server's"
+                yield Finding(seen.since is not None, what + since, "" if seen.since else way_out)
+        except UserError as problem:
+            yield Finding(False, f"{service.name}: a query cannot be bound", str(problem))
+
+
 def _ledger(store: Store) -> Iterator[Finding]:
     gaps = store.rows(
-        "select repository, table_name, sum(coalesce(missing, 0)) as missing, max(refused) as refused from sync_ledger "
-        "group by repository, table_name having sum(coalesce(missing, 0)) > 0 or max(refused) is not null order by 1, 2"
+        "select repository, table_name, source, sum(coalesce(missing, 0)) as missing, "
+        "max(case when recorded_at = newest then refused end) as refused, "
+        "max(case when recorded_at = newest then warnings end) as warnings "
+        "from (select *, max(recorded_at) over (partition by repository, table_name, source) as newest "
+        "from sync_ledger) group by repository, table_name, source order by 1, 2, 3"
     )
     for gap in gaps:
-        said = gap["refused"] or f"{int(gap['missing'])} that the server no longer has"
-        way_out = "give the token the permission" if gap["refused"] else "nothing brings them back; numbers say so"
-        yield Finding(False, f"{gap['repository']} {gap['table_name']}: {said}", way_out)
+        place = f"{gap['repository']} {gap['table_name']}"
+        if gap["warnings"]:
+            yield Finding(True, f"{place}: the server warned: {gap['warnings']}")
+        if gap["refused"]:
+            way_out = "the next sync asks again" if gap["source"] == "prometheus" else "give the token the permission"
+            yield Finding(False, f"{place}: {gap['refused']}", way_out)
+        elif gap["missing"]:
+            said = f"{int(gap['missing'])} that the server no longer has"
+            yield Finding(False, f"{place}: {said}", "nothing brings them back; numbers say so")
 
 
 def _metrics(store: Store) -> Iterator[Finding]:

@@ -20,11 +20,18 @@ from devops_lab import delivery
 from devops_lab.config import Service, Settings
 from devops_lab.errors import LabError, SourceError, UserError
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_connection import PUBLIC
 from devops_lab.privacy import People, load_key
 from devops_lab.sources import Source
 from devops_lab.sources.files import Files
 from devops_lab.sources.git import Git
 from devops_lab.sources.github import GitHub
+from devops_lab.sources.github_security import GitHubSecurity
+from devops_lab.sources.github_tests import GitHubTests
+from devops_lab.sources.junit import JUnitFolder
+from devops_lab.sources.junit_artifacts import Downloads
+from devops_lab.sources.prometheus import Prometheus
+from devops_lab.sources.prometheus_server import PrometheusServer
 from devops_lab.store import Store, Written
 from devops_lab.tables import TABLES
 
@@ -123,8 +130,18 @@ def people_of(settings: Settings) -> People:
 
 
 def client_of(settings: Settings, say: Say | None = None) -> GitHubClient:
-    """Return the GitHub client of `settings`; the token comes from ``GITHUB_TOKEN``."""
-    return GitHubClient(settings.github.url, os.environ.get("GITHUB_TOKEN") or None, notify=say or _quiet)
+    """Return the GitHub client of `settings`; UserError for a made-up company that is not there."""
+    if settings.practice is not None and settings.github.url == PUBLIC:
+        raise UserError(
+            f"{settings.path} is of a made-up company whose GitHub is not up: `devops-lab sync` starts it for the "
+            "while, `devops-lab practice up` for as long as you like"
+        )
+    return GitHubClient(settings.github.url, token_of(settings), notify=say or _quiet)
+
+
+def token_of(settings: Settings) -> str | None:
+    """Return the token that signs requests: ``GITHUB_TOKEN``; a made-up company gets a made-up one, never yours."""
+    return "practice" if settings.practice is not None else os.environ.get("GITHUB_TOKEN") or None
 
 
 def _sources(
@@ -136,34 +153,66 @@ def _sources(
         by_repository.setdefault(one.repository, []).append(one)
     client = None
     for repository, members in by_repository.items():
-        needed = set().union(*(delivery.needed_tables(one) for one in members))
+        needed = set().union(
+            *(delivery.needed_tables(one) | delivery.phase_tables(one, settings.lab.phases) for one in members)
+        )
         clones = [clone for one in members if (clone := settings.clone(one)) is not None]
         if clones:
             yield repository, Git(clones[0], repository, with_files="commit_files" in needed)
             needed -= GIT_TABLES
+        if any(one.junit and one.junit.artifacts for one in members):
+            needed.add("workflow_runs")
         if needed and "/" in repository:
             client = client or client_of(settings, say)
             known = known_in(writer, repository)
             yield repository, GitHub(client, repository, needed, known, _named(repository, progress), say or _quiet)
+            yield from _beside_github(writer, settings, client, repository, members)
         for one in members:
             for table, rule in delivery.file_rules(one):
                 yield one.name, Files(settings.folder, one.name, table, rule.path, rule.columns)
+        for path in dict.fromkeys(one.junit.path for one in members if one.junit and one.junit.path):
+            yield repository, JUnitFolder(settings.folder, repository, path)
+        for one in members:
+            if one.asks_prometheus and one.prometheus in settings.prometheus:
+                yield one.name, prometheus_of(writer, settings, one)
+
+
+def _beside_github(
+    writer: Store, settings: Settings, client: GitHubClient, repository: str, members: Iterable[Service]
+) -> Iterator[tuple[str, Source]]:
+    """Yield what else is asked of GitHub about a repository, once: test results (after its runs), security alerts."""
+    rule = next((one.junit for one in members if one.junit and one.junit.artifacts), None)
+    if rule is not None:
+        downloads = Downloads(settings.github.url, token_of(settings))
+        yield repository, GitHubTests(client, downloads.zip, repository, rule, known_in(writer, repository))
+    if any(one.security for one in members):
+        yield repository, GitHubSecurity(client, repository)
+
+
+def prometheus_of(store: Store, settings: Settings, service: Service) -> Prometheus:
+    """Return the source that asks the service's Prometheus server; it skips what `store` holds."""
+    server = PrometheusServer(settings.prometheus[service.prometheus], settings.folder, service.prometheus)
+    return Prometheus(server, service, service.repository, known_in(store, service.name, "service"))
 
 
 def known_in(
-    writer: Store, repository: str
+    writer: Store, name: str, owner: str = "repository"
 ) -> Callable[[str, tuple[str, ...]], dict[tuple[Any, ...], tuple[Any, ...]]]:
     """Return the question by which a source skips what is stored.
 
-    ``known(table, columns)`` answers {key without the repository: values of the columns} of this repository's rows.
+    ``known(table, columns)`` answers {key without the owner: values of the columns} of the rows whose `owner`
+    (``repository`` or ``service``) is `name`; the ledger calls both repository.
     """
 
     def known(table: str, columns: tuple[str, ...]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-        key = [name for name in TABLES[table].key if name != "repository"]
-        names = ", ".join(f'"{name}"' for name in dict.fromkeys((*key, *columns)))
-        found = writer.arrow(f'select {names} from "{table}" where repository = $repository', repository=repository)  # noqa: S608
-        keys = zip(*(found[name].to_pylist() for name in key), strict=True)
-        values = zip(*(found[name].to_pylist() for name in columns), strict=True) if columns else [()] * found.num_rows
+        own = owner if owner in TABLES[table].names else "repository"
+        key = [column for column in TABLES[table].key if column != own]
+        names = ", ".join(f'"{column}"' for column in dict.fromkeys((*key, *columns)))
+        found = writer.arrow(f'select {names} from "{table}" where "{own}" = $name', name=name)  # noqa: S608
+        keys = zip(*(found[column].to_pylist() for column in key), strict=True)
+        values = (
+            zip(*(found[column].to_pylist() for column in columns), strict=True) if columns else [()] * found.num_rows
+        )
         return dict(zip(keys, values, strict=True))
 
     return known
@@ -171,7 +220,7 @@ def known_in(
 
 def start_of(text: str, timezone: str = "UTC") -> datetime:
     """Return the instant that ``--since`` means: a date, a length of time before now ("90d"), or "all"."""
-    from devops_lab.metrics import periods  # brings pandas and scipy along, which a sync does not need
+    from devops_lab import periods
 
     if text.strip().lower() == "all":
         return EPOCH
@@ -227,7 +276,9 @@ def _pull(
 ) -> Outcome:
     outcome = Outcome(repository, source.name)
     wanted: frozenset[str] | None = getattr(source, "tables", None)
-    start = since or _last(writer, repository, source.name, wanted) or until - timedelta(days=FIRST_DAYS)
+    start = since
+    if start is None and not getattr(source, "fills_gaps", False):
+        start = _last(writer, repository, source.name, wanted) or until - timedelta(days=FIRST_DAYS)
     held = _Held(writer, source.name, people, outcome)
     try:
         for table, rows in source.pull(start, until):

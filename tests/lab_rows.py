@@ -63,7 +63,7 @@ def ledger_rows(services: list[dict], start: datetime = EVER, end: datetime = NO
             "asked": 1, "fetched": 1, "missing": 0, "recorded_at": end,
         }
         for repository in sorted({row["repository"] for row in services})
-        for table in ("tags", "commits", "issues")
+        for table in sorted(name for name, table in TABLES.items() if not table.derived)
     ]  # fmt: skip
 
 

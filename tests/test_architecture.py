@@ -15,7 +15,7 @@ PACKAGE = Path(devops_lab.__file__).parent
 ROOT = PACKAGE.parent
 
 STAGES = [
-    {"errors", "tables", "words", "findings", "patterns"},
+    {"errors", "tables", "words", "language", "periods", "findings", "patterns"},
     {"config", "config_problems", "config_rules"},
     {"engines"},
     {"spark"},
@@ -45,6 +45,7 @@ ROOMS = {
     "starlette": {"practice"},
     "uvicorn": {"practice"},
     "graphql": {"practice"},
+    "babel": {"language"},
     "psutil": {"practice"},
     "prometheus_api_client": {"sources"},
 }

@@ -85,7 +85,7 @@ def test_mistakes_of_the_file(written, text, problem):
             'deployment = { from = "tags", tags = ["v*"], wat = 1 }',
             "service 'a'.deployment.wat: 'wat' is no setting here; there are from, rollbacks, tags",
         ),
-        ('incident = [{ labels = ["x"] }]', "service 'a'.incident[1]: says no `from`; one of issues, file"),
+        ('incident = [{ labels = ["x"] }]', "service 'a'.incident[1]: says no `from`; one of issues, file, impact"),
         ("clone = 3", "service 'a'.clone = 3: must be a path"),
         ("attribution_window = nan", "service 'a'.attribution_window = nan: should be greater than 0"),
     ],

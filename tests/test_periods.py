@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devops_lab import periods
 from devops_lab.errors import QuestionError
-from devops_lab.metrics import periods
-from devops_lab.metrics.periods import Window, window
+from devops_lab.periods import Window, window
 
 AS_OF = datetime(2026, 10, 14, 9, 30)
 BERLIN = "Europe/Berlin"

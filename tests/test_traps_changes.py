@@ -183,7 +183,7 @@ def test_trap_25_leaving_bots_out_is_a_setting(tmp_path):
     assert list(left_out(store, "change_lead_time", bots=False).values()).count("bot") == 7
 
 
-PICKUP = """-- pickup_time
+PICKUP = """-- own_pickup_time
 -- Hours from a pull request's opening to the first review by a person other than its author.
 -- unit: hours | statistic: median | better: lower
 select p.service, p.repository, p.created_at as occurred_at, '#' || p.number as id, r.first_at as ended_at,
@@ -217,8 +217,8 @@ def pickup(tmp_path_factory):
     ]
     pulls = [pull(n, None, at(2), state="open") for n in (12, 13)]
     store = built(folder, {"deployment": GITHUB}, pull_requests=pulls, reviews=reviews, sync_ledger=asked)
-    (folder / "pickup_time.sql").write_text(PICKUP)
-    metric = metrics.find("pickup_time", folder)
+    (folder / "own_pickup_time.sql").write_text(PICKUP)
+    metric = metrics.find("own_pickup_time", folder)
     return {"answer": metric.window(store, since=at(1)).iloc[0], "rows": metric.observations(store, since=at(1))}
 
 

@@ -51,7 +51,7 @@ def _correct(
     import getpass
 
     from devops_lab.delivery import corrections
-    from devops_lab.metrics.periods import instant
+    from devops_lab.periods import instant
     from devops_lab.sync import chosen, relink
 
     store, settings = opened(config)

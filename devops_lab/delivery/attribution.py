@@ -3,7 +3,8 @@
 Best evidence first, and the grade is stored: (1) ``correction`` by a person; (2) ``link``, an explicit reference to a
 deployment, run, sha or pull request; (3) ``remedy``, the remedy names what it mends; (4) ``window``, the latest earlier
 deployment of the same service within the attribution window (both ends included).  Else it is unattributed, shown as
-such, and out of the rate.
+such, and out of the rate.  An incident that nobody reported, but that was inferred from the service levels after a
+deployment, is charged to that deployment with a grade of its own, ``impact``: only a person's correction goes before.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from devops_lab.delivery.references import History, words
 from devops_lab.delivery.remedies import Remedy
 from devops_lab.delivery.rollouts import Row
 
-CORRECTION, LINK, REMEDY, WINDOW = "correction", "link", "remedy", "window"
+CORRECTION, LINK, REMEDY, WINDOW, IMPACT = "correction", "link", "remedy", "window", "impact"
 DUPLICATE, NOT_A_CHANGE, BY_CORRECTION = "duplicate", "not a change", "by correction"
 
 
@@ -26,13 +27,14 @@ DUPLICATE, NOT_A_CHANGE, BY_CORRECTION = "duplicate", "not a change", "by correc
 class Court:
     """Charges a service's failures: its history, what people corrected, and the warnings that come up.
 
-    `corrected` maps incident id → deployment, as people said.
+    `corrected` maps incident id → deployment, as people said; `inferred` likewise, as the service levels tell.
     """
 
     service: config.Service
     history: History
     corrected: Mapping[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    inferred: Mapping[str, str] = field(default_factory=dict)
 
     def failures(self, incidents: Sequence[Row], remedies: Iterable[Remedy]) -> list[Row]:
         """Return the rows of ``failures``: one per incident, and one per remedy that no incident asked for.
@@ -101,6 +103,8 @@ class Court:
         began = incident["started_at"]
         if incident["id"] in self.corrected:
             return self.corrected[incident["id"]], CORRECTION
+        if incident["id"] in self.inferred:
+            return self.inferred[incident["id"]], IMPACT
         found, known = self._linked(incident, named)
         if known:
             cause = self._latest(found, began)

@@ -44,9 +44,12 @@ def hits(store: Store, service: config.Service) -> list[Hit]:
     for rule in service.incident:
         if isinstance(rule, config.Issues):
             found.append(look.count("incident: labels", rule.labels, _ISSUE_LABELS, ignore_case=True))
+        elif isinstance(rule, config.Impact):
+            found.append(look.of_impacts())
         else:
             seen = store.rows(
-                "select count(*) as n from incidents where service = $service and source <> 'delivery'",
+                "select count(*) as n from incidents where service = $service "
+                "and source not in ('delivery', 'inferred')",
                 service=service.name,
             )[0]["n"]
             found.append(Hit(f"incident: file {rule.path}", seen, seen, []))
@@ -110,6 +113,12 @@ class _Look:
         names = self.names(sql, **parameters)
         matched = [name for name in names if patterns.matches(name, wanted, ignore_case)]
         return _hit(rule, wanted, names, matched)
+
+    def of_impacts(self) -> Hit:
+        """Return how many deployments that could be judged were worse."""
+        judged = "select verdict as name, count(*) as n from impacts where service = $service and verdict is not null "
+        names = self.names(f"{judged} group by verdict")
+        return Hit("incident: impact", names.get("worse", 0), sum(names.values()), [])
 
     def of_deployments(self, rule: config.DeploymentRule) -> list[Hit]:
         if isinstance(rule, config.Deployments):

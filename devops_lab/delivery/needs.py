@@ -45,17 +45,26 @@ def failure_tables(service: config.Service) -> list[str]:
     """Return the stored tables that the service's failures are made from besides."""
     found: list[str] = []
     for rule in service.incident:
-        found += ["incidents"] if isinstance(rule, config.File) else ["issues", "issue_labels"]
+        if isinstance(rule, config.Impact):
+            found += level_tables(service)
+        else:
+            found += ["incidents"] if isinstance(rule, config.File) else ["issues", "issue_labels"]
     if service.rework.labels and on_github(service):
         found.append("issue_labels")
     return list(dict.fromkeys(found))
 
 
-def needed_tables(service: config.Service) -> set[str]:
-    """Return every stored table the sync must fill for the service: what its rules read, and where they look things up.
+def level_tables(service: config.Service) -> list[str]:
+    """Return the stored tables that the impact of the service's deployments is told from; Prometheus fills them."""
+    return [*(["service_levels"] if service.slo else []), *(["latency_buckets"] if service.latency else [])]
 
-    Looked up only, so no gap in them makes a number partial: the default branch, tags by name, the attempts of runs
-    that made GitHub deployments, and the closing events of issues.
+
+def needed_tables(service: config.Service) -> set[str]:
+    """Return every stored table that GitHub, a clone or files must fill for the service.
+
+    It is what its rules read (but for what Prometheus knows), and where they look things up.  Looked up only, so no gap
+    in them makes a number partial: the default branch, tags by name, the attempts of runs that made GitHub deployments,
+    and the closing events of issues.
     """
     rule = service.deployment
     found = {*deployment_tables(service), *change_tables(service), *failure_tables(service), "branches", "repositories"}
@@ -65,7 +74,26 @@ def needed_tables(service: config.Service) -> set[str]:
         found.add("tags")
     if any(isinstance(one, config.Issues) for one in service.incident):
         found.add("issue_events")
-    return found
+    return found - set(level_tables(service))
+
+
+PHASE_TABLES = {
+    "plan": ("issues", "issue_events", "milestones", "pull_requests"),
+    "code": ("pull_requests", "pull_request_commits", "pull_request_files", "reviews", "issue_events"),
+    "build": ("workflow_runs", "workflow_jobs", "repositories"),
+    "test": ("workflow_runs", "workflow_jobs"),
+    "release": ("releases", "tags"),
+    "deploy": ("github_deployments", "deployment_statuses"),
+    "operate": ("pull_request_files",),
+    "monitor": (),
+}
+
+
+def phase_tables(service: config.Service, phases: Iterable[str]) -> set[str]:
+    """Return the tables of git and GitHub that the metrics of `phases` read, as far as a clone has them."""
+    if not on_github(service):
+        return {"tags", "commits"}
+    return {table for phase in phases for table in PHASE_TABLES[phase]}
 
 
 def file_rules(service: config.Service) -> list[tuple[str, config.File]]:

@@ -1,16 +1,20 @@
-"""One service from its stored rows to its deployments, changes, incidents and failures."""
+"""One service from its stored rows to its deployments, their impacts, changes, incidents and failures."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from devops_lab import config
-from devops_lab.delivery import changes, rules
+from devops_lab.delivery import changes, released, rules
 from devops_lab.delivery.attribution import BY_CORRECTION, Court, rework
 from devops_lab.delivery.corrections import Correction
+from devops_lab.delivery.impact import impacts
+from devops_lab.delivery.impact_incidents import from_impacts
+from devops_lab.delivery.impact_steps import Levels
 from devops_lab.delivery.incidents import from_issues
 from devops_lab.delivery.references import History, by_run, words
 from devops_lab.delivery.remedies import Finder, said
@@ -22,17 +26,21 @@ _READ = {
     "issue_labels": "select number, label, is_pull_request from issue_labels where repository = $repository",
     "closings": "select number, event, created_at from issue_events "
     "where repository = $repository and event = 'closed'",
-    "incidents": "select * from incidents where service = $service and source <> 'delivery'",
+    "published": "select tag, published_at, draft, prerelease from releases where repository = $repository",
+    "tagged": "select tag, sha, tagged_at from tags where repository = $repository",
+    "incidents": "select * from incidents where service = $service and source not in ('delivery', 'inferred')",
 }
 
 
 @dataclass
 class Derived:
-    """The derived rows of one service, and what people should be told."""
+    """The derived rows of one service, and what people should be told; `inferred` are incidents nobody reported."""
 
     deployments: list[Row] = field(default_factory=list)
     changes: list[Row] = field(default_factory=list)
     incidents: list[Row] = field(default_factory=list)
+    impacts: list[Row] = field(default_factory=list)
+    inferred: list[Row] = field(default_factory=list)
     failures: list[Row] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -44,11 +52,17 @@ def read(store: Store, service: config.Service) -> dict[str, list[Row]]:
 
 
 def derived(
-    service: config.Service, facts: changes.Facts, tables: rules.Tables, corrections: Sequence[Correction] = ()
+    service: config.Service,
+    facts: changes.Facts,
+    tables: rules.Tables,
+    corrections: Sequence[Correction] = (),
+    levels: Levels | None = None,
+    reach: datetime | None = None,
 ) -> Derived:
     """Return what the service's rules make of the stored rows; the same rows in another order give the same answer.
 
-    `corrections` in the order they were made; those of other services are passed over.
+    `corrections` in the order they were made; those of other services are passed over.  `levels` are the service's
+    stored levels, `reach` how far any service's go; without them there are no impacts.
     """
     answer = Derived()
     rollouts = sorted(rules.rollouts(service, tables, facts), key=lambda rollout: rollout.id)
@@ -57,15 +71,21 @@ def derived(
     kind = service.deployment.kind
     answer.deployments = [rollout.row(service.name, service.repository, kind) for rollout in rollouts]
     answer.changes = changes.changes(service, facts, answer.deployments)
+    released.land(facts, answer.changes)
+    shipped = released.releases(service, tables.get("published", ()), tables.get("tagged", ()))
+    released.mark(facts, answer.changes, shipped)
     pulled = {row["sha"]: number for number, rows in facts.pull_commits.items() for row in rows}
     history = History(service.repository, answer.deployments, answer.changes, _names(rollouts), pulled)
 
     issues = _issues(service, tables)
     stored = {row["id"]: dict(row) for row in tables["incidents"]}
     incidents = {**{row["id"]: row for row in issues}, **stored}
+    inferred = _infer(service, answer, levels, reach, incidents)
     charged = _correct_incidents(service, incidents, history, corrections, answer.warnings)
     answer.incidents = [incidents[row["id"]] for row in issues if row["id"] not in stored]
-    _failures(service, facts, tables, history, incidents, charged, planned, answer)
+    answer.inferred = [incidents[row["id"]] for row in inferred.values()]
+    accused = {row["id"]: deployment for deployment, row in inferred.items()}
+    _failures(service, facts, tables, history, incidents, (charged, accused), planned, answer)
     answer.warnings = list(dict.fromkeys(answer.warnings))
     return answer
 
@@ -84,13 +104,26 @@ def _issues(service: config.Service, tables: rules.Tables) -> list[Row]:
     return [found[id] for id in sorted(found)]
 
 
+def _infer(
+    service: config.Service, answer: Derived, levels: Levels | None, reach: datetime | None, incidents: dict[str, Row]
+) -> dict[str, Row]:
+    """Judge the deployments; put what is inferred from that among the incidents, and return it by deployment."""
+    if levels is not None:
+        answer.impacts = impacts(service.name, service.repository, answer.deployments, levels, reach)
+    if not any(isinstance(rule, config.Impact) for rule in service.incident):
+        return {}
+    inferred = from_impacts(answer.impacts, incidents.values())
+    incidents |= {row["id"]: row for row in inferred.values()}
+    return inferred
+
+
 def _failures(
     service: config.Service,
     facts: changes.Facts,
     tables: rules.Tables,
     history: History,
     incidents: Mapping[str, Row],
-    charged: Mapping[str, str],
+    charges: tuple[Mapping[str, str], Mapping[str, str]],
     planned: Mapping[str, bool],
     answer: Derived,
 ) -> None:
@@ -105,7 +138,7 @@ def _failures(
         {*facts.commits, *(f"#{number}" for number in facts.pulls)},
     )
     remedies = [one for one in finder.remedies() if not (one.id == one.deployment_id and planned.get(one.id) is False)]
-    answer.failures = Court(service, history, charged, answer.warnings).failures(ordered, remedies)
+    answer.failures = Court(service, history, charges[0], answer.warnings, charges[1]).failures(ordered, remedies)
     unplanned = rework(service, history, remedies, planned)
     for row in answer.deployments:
         if row["id"] in unplanned:

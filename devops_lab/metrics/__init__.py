@@ -18,7 +18,7 @@ from devops_lab.errors import ConfigError, QuestionError
 from devops_lab.metrics import answers
 from devops_lab.metrics.answers import records
 from devops_lab.metrics.definition import Definition, read
-from devops_lab.metrics.periods import Moment
+from devops_lab.periods import Moment
 from devops_lab.store import Store
 
 DORA = (

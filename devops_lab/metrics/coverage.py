@@ -21,7 +21,9 @@ _MADE_FROM = {
     "deployments": ("deployment_tables",),
     "changes": ("deployment_tables", "change_tables"),
     "failures": ("deployment_tables", "change_tables", "failure_tables"),
+    "incidents": ("failure_tables",),
 }
+_IN_A_CLONE = frozenset({"commits", "commit_files", "branches", "tags"})
 _NEVER_SYNCED = ("services", "snapshots", "sync_ledger")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - instants here are naive UTC
 Spans = list[tuple[int, int]]
@@ -121,6 +123,7 @@ def services(store: Store) -> pd.DataFrame:
 
 
 def _needed(service: dict[str, Any], tables: Iterable[str]) -> set[str]:
+    """Return the synced tables that must be there; of a clone alone, those that git has, where git has any of them."""
     needed: set[str] = set()
     for table in tables:
         if table in _MADE_FROM:
@@ -128,7 +131,8 @@ def _needed(service: dict[str, Any], tables: Iterable[str]) -> set[str]:
             needed.update(name for names in lists if isinstance(names, str) for name in names.split())
         elif table not in _NEVER_SYNCED and not TABLES[table].derived:
             needed.add(table)
-    return needed
+    in_clone = needed & _IN_A_CLONE
+    return in_clone if in_clone and "/" not in str(service["repository"]) else needed
 
 
 def _ticks(moment: datetime | pd.Timestamp) -> int:

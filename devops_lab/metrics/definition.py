@@ -19,6 +19,7 @@ parameters   ``name = default`` with commas between; further allowed values afte
 window       the statistic over a whole window where it differs: ``per week`` or ``per day``
 resample     the column whose equal values come together (``ended_at``: one deployment); see statistics.resampled
 once         the column that, with the repository, names a thing that counts once above services
+covered_by   the tables without which nothing can be said, commas between (default: all that the query reads)
 reference    where the definition comes from
 ===========  =========================================================================================================
 """
@@ -39,7 +40,7 @@ CANONICAL = (
     "service", "team", "repository", "occurred_at", "value", "id", "url",
     "started_at", "ended_at", "denominator", "censored", "excluded",
 )  # fmt: skip
-KEYS = ("unit", "statistic", "better", "kind", "parameters", "window", "resample", "once", "reference")
+KEYS = ("unit", "statistic", "better", "kind", "parameters", "window", "resample", "once", "covered_by", "reference")
 _KEY = re.compile(rf"({'|'.join(KEYS)})\s*:")
 _FIELD = re.compile(r"\s*([a-z_]+)\s*:\s*(\S.*?)\s*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -65,6 +66,7 @@ class Definition:
     window_statistic: str | None = None
     resample: str | None = None
     once: str | None = None
+    covered_by: tuple[str, ...] = ()
     reference: str | None = None
 
     @property
@@ -192,6 +194,10 @@ def _specification(fields: dict[str, tuple[int, str]], last: int, problems: list
     for key, values in allowed.items():
         if key in plain and plain[key] not in values:
             problems.append(f"line {fields[key][0]}: {key} = {plain[key]!r}; must be one of {', '.join(values)}")
+    covered_by = tuple(name.strip() for name in plain["covered_by"].split(",")) if "covered_by" in plain else ()
+    for name in covered_by:
+        if name not in TABLES:
+            problems.append(f"line {fields['covered_by'][0]}: covered_by names {name!r}, which is no stored table")
     defaults, choices = _parameters(*fields.get("parameters", (0, "")), problems)
     return {
         "unit": plain.get("unit", ""),
@@ -201,6 +207,7 @@ def _specification(fields: dict[str, tuple[int, str]], last: int, problems: list
         "window_statistic": plain.get("window"),
         "resample": plain.get("resample"),
         "once": plain.get("once"),
+        "covered_by": covered_by,
         "reference": plain.get("reference"),
         "parameters": defaults,
         "choices": choices,

@@ -15,7 +15,7 @@ import pandas as pd
 
 from devops_lab.errors import QuestionError
 from devops_lab.metrics.definition import CANONICAL, Definition
-from devops_lab.metrics.periods import Window
+from devops_lab.periods import Window
 from devops_lab.store import Store
 
 INSTANTS = ("occurred_at", "started_at", "ended_at")

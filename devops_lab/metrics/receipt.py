@@ -20,7 +20,7 @@ import pyarrow.parquet
 from devops_lab.metrics import answers, statistics
 from devops_lab.metrics.answers import plain
 from devops_lab.metrics.definition import Definition
-from devops_lab.metrics.periods import Moment
+from devops_lab.periods import Moment
 from devops_lab.store import Store
 
 ROW = ("id", "occurred_at", "started_at", "ended_at", "value", "denominator", "censored", "url")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-SOURCES = ("git", "github", "files")
+SOURCES = ("git", "github", "github_tests", "github_security", "prometheus", "junit", "files")
 
 
 class Source(Protocol):

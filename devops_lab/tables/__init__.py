@@ -14,11 +14,10 @@ A column says what the lab must know to keep its promises:
 Every row also has ``source`` (who said so) and ``fetched_at`` (when its content last changed).
 """
 
-from devops_lab.tables import build, code, derived, lab, plan, release
+from devops_lab.tables import build, code, derived, lab, monitor, operate, plan, release, test
 from devops_lab.tables.shape import TYPES, Column, Table
 
-TABLES: dict[str, Table] = {
-    one.name: one for one in (*lab.TABLES, *plan.TABLES, *code.TABLES, *build.TABLES, *release.TABLES, *derived.TABLES)
-}
+_MODULES = (lab, plan, code, build, test, release, operate, monitor, derived)
+TABLES: dict[str, Table] = {one.name: one for module in _MODULES for one in module.TABLES}
 
 __all__ = ["TABLES", "TYPES", "Column", "Table"]

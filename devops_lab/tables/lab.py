@@ -35,6 +35,7 @@ TABLES: tuple[Table, ...] = (
         capped integer           | Things beyond a server's limit.
         missing integer          | Things the server no longer has.
         refused text             | Why the server would not say; null where it did.
+        warnings text free       | What the server warned of while it answered; null where it did not.
         recorded_at instant!     | When the sync that wrote this row began to ask.
         """,
     ),
