@@ -1,0 +1,53 @@
+-- build_duration
+-- Minutes from the start of a workflow run's attempt to its end, where it ended in success or failure.
+-- Each attempt counts for itself, also one that failed and was run again. It ends when its last job ends, where jobs
+-- are known: a run's own last change can come later. Skipped, cancelled and timed-out attempts are listed, not
+-- counted. All workflows count unless `workflow` names one, by its name or its file (.github/workflows/ci.yml).
+-- unit: minutes | statistic: median, p95 | better: lower | once: id | parameters: workflow = null
+-- reference: https://docs.github.com/en/rest/actions/workflow-runs
+with ran as (
+    select repository, run_id, run_attempt, max(completed_at) as ended_at
+    from workflow_jobs
+    where conclusion is not null and conclusion <> 'skipped'
+    group by repository, run_id, run_attempt
+),
+attempts as (
+    select
+        r.repository,
+        r.id,
+        r.run_attempt,
+        r.workflow,
+        r.path,
+        r.branch,
+        r.event,
+        r.url,
+        r.created_at,
+        case when r.run_attempt = 1 then coalesce(r.started_at, r.created_at) else r.started_at end as started_at,
+        case when r.updated_at <= cast($as_of as timestamp) then r.conclusion end as conclusion,
+        case
+            when r.conclusion is null or r.updated_at > cast($as_of as timestamp) then null
+            when j.ended_at >= coalesce(r.started_at, r.created_at) then j.ended_at
+            else r.updated_at
+        end as ended_at
+    from workflow_runs r
+    left join ran j on j.repository = r.repository and j.run_id = r.id and j.run_attempt = r.run_attempt
+)
+select
+    s.service,
+    r.repository,
+    coalesce(r.ended_at, r.started_at, r.created_at) as occurred_at,
+    (epoch_us(r.ended_at) - epoch_us(r.started_at)) / 60000000.0 as value,
+    cast(r.id as varchar) || '/' || cast(r.run_attempt as varchar) as id,
+    r.url,
+    r.started_at,
+    r.ended_at,
+    case
+        when r.conclusion is null then 'not finished'
+        when r.conclusion not in ('success', 'failure') then r.conclusion
+        when r.started_at is null then 'start unknown'
+        when r.ended_at < r.started_at then 'clock: ended before it started'
+    end as excluded,
+    r.workflow as title
+from services s
+join attempts r on r.repository = s.repository
+where (cast($workflow as varchar) is null or $workflow in (r.workflow, r.path))

@@ -1,0 +1,29 @@
+-- error_budget_remaining
+-- Share of the error budget that is left at the period's end: 1 - (bad ÷ all events) ÷ (1 - objective), over 28 days.
+-- 1 is untouched, 0 is spent, below 0 the objective is missed. Above services the budgets are added up: value is the
+-- budget in events less the bad ones, denominator the budget.
+-- unit: share | statistic: ratio | better: higher | kind: state
+-- reference: https://sre.google/workbook/implementing-slos/
+select
+    l.service,
+    max(s.repository) as repository,
+    p.period_start,
+    p.period_end as occurred_at,
+    min(l.started_at) as started_at,
+    max(l.ended_at) as ended_at,
+    sum((1 - l.objective) * l.total - (l.total - l.good)) as value,
+    sum((1 - l.objective) * l.total) as denominator,
+    l.service as id,
+    null as url,
+    case
+        when sum(l.total) = 0 then 'no traffic'
+        when max(l.objective) is null then 'no objective'
+    end as excluded,
+    sum(l.good) as good,
+    sum(l.total) as total,
+    max(l.objective) as objective
+from periods p
+join service_levels l
+    on l.ended_at <= p.period_end and epoch_us(l.ended_at) > epoch_us(p.period_end) - 28 * 86400000000
+join services s on s.service = l.service
+group by l.service, p.period_start, p.period_end
