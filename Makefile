@@ -5,7 +5,7 @@ UV := .venv/uv/bin/uv
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS = never
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lint bench catalogue
+.PHONY: help setup report practice test lint bench
 
 help:  ## what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,8 +13,11 @@ help:  ## what each target does
 
 setup: .venv/ready  ## install everything into .venv
 
-report: .venv/ready  ## a DORA report: of this checkout, GIT=path/to/clone, or REPO=owner/name; ARGS="-p last='1 year'"
-	@.venv/bin/devops-lab report $(if $(REPO),--repository "$(REPO)",--git "$(or $(GIT),.)") $(ARGS)
+report: .venv/ready  ## a DORA report: of a made-up company, GIT=path/to/clone, or REPO=owner/name; ARGS="-p last='1 year'"
+	@.venv/bin/devops-lab report $(if $(REPO),--repository "$(REPO)",$(if $(GIT),--git "$(GIT)",--practice)) $(ARGS)
+
+practice: .venv/ready  ## a made-up company on this machine: GitHub, pipelines, Prometheus; `make practice ARGS=down` ends it
+	@.venv/bin/devops-lab practice $(or $(ARGS),up)
 
 test: .venv/ready  ## all tests; those that need the real data, a server or a browser say why they skip
 	.venv/bin/python -m pytest $(ARGS)

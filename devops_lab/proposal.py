@@ -114,8 +114,11 @@ def of_github(client: GitHubClient, repository: str) -> Proposal:
     return proposal
 
 
-def lab_toml(proposals: Iterable[Proposal], folder: Path, store: str = "lab") -> str:
-    """Return the text of a ``lab.toml``: one service per proposal, its other candidates as comments with their hits."""
+def lab_toml(proposals: Iterable[Proposal], folder: Path, store: str = "lab", dora_alone: bool = False) -> str:
+    """Return the text of a ``lab.toml``: one service per proposal, its other candidates as comments with their hits.
+
+    `dora_alone`: nothing is fetched that only the phases' metrics read.
+    """
     proposals = list(proposals)
     last = proposals[0].last if len(proposals) == 1 else WINDOWS[0][0]
     lines = [
@@ -124,6 +127,7 @@ def lab_toml(proposals: Iterable[Proposal], folder: Path, store: str = "lab") ->
         f"store = {_toml(store)}",
         'timezone = "UTC"',
         f"last = {_toml(last)}    # the window that questions and reports look at",
+        *(["phases = []    # nothing but what DORA's metrics need"] if dora_alone else []),
     ]
     for proposal in proposals:
         lines += ["", "[[service]]", f"name = {_toml(proposal.name)}"]

@@ -1,20 +1,25 @@
-"""The first minute: write a ``lab.toml`` for a clone, a repository on GitHub, or a made-up history."""
+"""The first minute: write a ``lab.toml`` for a clone, a repository on GitHub, or a made-up company; and reach it."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+from devops_lab.config import DEFAULT_SERVER, GitHub, Prometheus, Settings
 from devops_lab.errors import UserError
 from devops_lab.github_api import GitHubClient
-from devops_lab.practice.sample import make_sample
+from devops_lab.practice.running import Steps, silent, visiting
+from devops_lab.practice.settings import visited_toml
 from devops_lab.proposal import Proposal, lab_toml, of_clone, of_github
 
-SAMPLE = "sample.git"
+SEED = 1
+VISITED = ".practice"
 QUICK = Path(".lab")
 GITHUB = "https://api.github.com"
 
@@ -26,6 +31,7 @@ def write_settings(
     url: str = GITHUB,
     force: bool = False,
     store: str = "lab",
+    dora_alone: bool = False,
 ) -> str:
     """Write a ``lab.toml`` whose rules fit what is there; return what a person should read next.
 
@@ -33,26 +39,24 @@ def write_settings(
     """
     if path.exists() and not force:
         raise UserError(f"{path} is there already; edit it, or write over it with --force")
-    made_up = ""
     if git is None and repository is None:
         top = _repository_here(path.parent)
         if top is None:
-            made_up = f"This folder is in no git repository: {SAMPLE} is a made-up history to look round with.\n"
-            top = path.parent / SAMPLE
-            if not top.exists():
-                make_sample(top, datetime.now(UTC).replace(tzinfo=None))
+            _write(path, visited_toml(SEED, _today()))
+            return (
+                f"{path}: this folder is in no git repository, so it is a made-up company of six services to look "
+                "round with.\nNext: `devops-lab report`. For your own: `devops-lab init --force --git PATH` or "
+                "`--repository owner/name`."
+            )
         git = str(top)
     proposal = _look(git, repository, url)
-    text = lab_toml([proposal], path.parent, store)
+    text = lab_toml([proposal], path.parent, store, dora_alone)
     if url != GITHUB:
         text = text.replace("\n[[service]]", f'\n[github]\nurl = "{url}"\n\n[[service]]', 1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(path)
+    _write(path, text)
     first = proposal.candidates[0]
     return (
-        f"{made_up}{path}: service {proposal.name!r}; a deployment is one of the {first.found} ({first.hits} seen).\n"
+        f"{path}: service {proposal.name!r}; a deployment is one of the {first.found} ({first.hits} seen).\n"
         "Next: `devops-lab report` (fetches first), or `devops-lab doctor`. For another repository: "
         "`devops-lab init --git PATH` or `--repository owner/name`."
     )
@@ -65,10 +69,47 @@ def quick_settings(
     subject = repository or str(Path(git or ".").resolve())
     path = (QUICK / (re.sub(r"[^A-Za-z0-9._-]+", "-", subject).strip("-") or "lab") / "lab.toml").absolute()
     if not path.exists():
-        said = write_settings(path, git=git, repository=repository)
+        said = write_settings(path, git=git, repository=repository, dora_alone=True)
         if say is not None:
             say(said.split("\n")[0])
     return path
+
+
+def practice_settings() -> Path:
+    """Return the ``lab.toml`` in ``.lab/practice`` of the made-up company as of today; an older day's is replaced."""
+    path = (QUICK / "practice" / "lab.toml").absolute()
+    text = visited_toml(SEED, _today())
+    if not path.exists() or path.read_text("utf-8") != text:
+        if path.parent.exists():
+            shutil.rmtree(path.parent)
+        _write(path, text)
+    return path
+
+
+@contextmanager
+def reachable(settings: Settings, steps: Steps = silent) -> Iterator[Settings]:
+    """Yield settings whose servers answer: a made-up company's are started for the while.
+
+    Errors: SourceError when they do not start.
+    """
+    if settings.practice is None or settings.github.url != GITHUB:
+        yield settings
+        return
+    with visiting(settings.practice.seed, settings.practice.until, settings.folder / VISITED, steps) as found:
+        told = {part.name: part.url for part in found.parts if part.state == "up"}
+        server = {DEFAULT_SERVER: Prometheus(url=told["Prometheus"])} if "Prometheus" in told else {}
+        yield settings.model_copy(update={"github": GitHub(url=found.url), "prometheus": server})
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, "utf-8")
+    partial.replace(path)
 
 
 def _look(git: str | None, repository: str | None, url: str) -> Proposal:

@@ -161,3 +161,35 @@ def bars() -> Iterator[Callable[[str, int, int | None], None]]:
             shown.update(tasks[name], completed=done, total=total)
 
         yield show
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, str, str, float | None], None]]:
+    """Yield a function that shows a step of a part: "begun" turns a spinner, "done" and "missing" leave a line."""
+    console = Console(stderr=True, highlight=False)
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as shown:
+        tasks: dict[str, Any] = {}
+
+        def show(part: str, state: str, text: str, seconds: float | None) -> None:
+            said = f"{escape(part):<14}{escape(text)}"
+            if state == "begun":
+                if part not in tasks:
+                    tasks[part] = shown.add_task(said)
+                shown.update(tasks[part], description=said)
+                return
+            if part in tasks:
+                shown.remove_task(tasks.pop(part))
+            took = "" if seconds is None else f"  {seconds:.1f} s"
+            console.print(f"{'✓' if state == 'done' else '–'} {said}{took}")
+
+        yield show
+
+
+def parts_table(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Return a table of names, addresses and what to know of them, as text."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name in ("name", "url", "says"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return _text(table)

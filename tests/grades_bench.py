@@ -26,6 +26,7 @@ from pathlib import Path
 import devops_lab.sync
 from devops_lab import config
 from devops_lab.practice.server import Options, serve
+from devops_lab.practice.settings import lab_toml
 from devops_lab.practice.world import make
 from devops_lab.practice.world.company import PLANS
 from devops_lab.store import Store
@@ -40,7 +41,7 @@ def synced(company, folder):
     """Sync a company as it was at its own `until`; return the store."""
     devops_lab.sync._now = lambda: company.until
     with serve(company, options=Options(limit=1_000_000)) as url:
-        (folder / "lab.toml").write_text(company.lab_toml(url), "utf-8")
+        (folder / "lab.toml").write_text(lab_toml(company.name, url, dora_alone=True), "utf-8")
         settings = config.load(folder / "lab.toml")
         store = Store(settings.store)
         outcomes = devops_lab.sync.sync(store, settings, since=UNTIL - timedelta(days=400))

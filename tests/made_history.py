@@ -77,4 +77,4 @@ def _tag(name: str, commit: int, moment: datetime) -> str:
 
 
 def _seconds(moment: datetime) -> int:
-    return int((moment - datetime(1970, 1, 1)).total_seconds())  # noqa: DTZ001 - naive UTC throughout
+    return int((moment - datetime(1970, 1, 1)).total_seconds())

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from made_history import make_sample
 
 from devops_lab.cli import main
-from devops_lab.practice.sample import make_sample
 
 DORA = ["change_lead_time", "deployment_frequency", "change_fail_rate"]
 DORA += ["failed_deployment_recovery_time", "deployment_rework_rate"]
@@ -43,15 +43,20 @@ def folder(tmp_path_factory) -> Path:
     return here
 
 
-def test_init_proposes_rules_that_fit_and_says_their_hits(tmp_path):
+def test_init_in_an_empty_folder_is_a_made_up_company(tmp_path):
     said = lab("init", cwd=tmp_path).stderr
-    assert "sample.git is a made-up history" in said
+    assert "made-up company" in said
     text = (tmp_path / "lab.toml").read_text()
-    assert 'deployment = { from = "tags", tags = ["v[0-9]+.[0-9]+.[0-9]+"] }    # version tags: ' in text
-    assert '{ from = "merges" }' in text
+    assert "[practice]" in text and text.count("[[service]]") == 6
     again = lab("init", cwd=tmp_path, status=2).stderr
     assert "is there already" in again
     assert "--force" in again
+
+
+def test_init_proposes_rules_that_fit_and_says_their_hits(folder):
+    text = (folder / "lab.toml").read_text()
+    assert 'deployment = { from = "tags", tags = ["v[0-9]+.[0-9]+.[0-9]+"] }    # version tags: ' in text
+    assert '{ from = "merges" }' in text
 
 
 def test_init_in_a_repository_takes_that_repository(tmp_path):

@@ -39,5 +39,5 @@ def test_the_lock_file_is_in_step():
 
 def test_every_target_of_make_help_is_there():
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("setup", "report", "test", "lint", "bench"):
+    for target in ("setup", "report", "practice", "test", "lint", "bench"):
         assert f"make {target} " in said

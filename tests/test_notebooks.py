@@ -76,7 +76,7 @@ def test_parameters_of_the_dora_report():
 def test_they_run_from_a_fresh_clone(name, tmp_path, monkeypatch):
     from datetime import datetime
 
-    from devops_lab.practice.sample import make_sample
+    from made_history import make_sample
 
     make_sample(tmp_path / "clone", datetime(2026, 11, 1))
     monkeypatch.chdir(tmp_path / "clone")

@@ -13,6 +13,7 @@ from devops_lab.practice import exercises
 from devops_lab.practice.exercises import NO_ANSWER, RIGHT, WRONG, check, questions_toml
 from devops_lab.practice.exercises_sheet import sheet
 from devops_lab.practice.exercises_truth import Span, span
+from devops_lab.practice.settings import lab_toml
 from devops_lab.practice.world import make
 
 UNTIL = datetime(2026, 11, 20, 12)
@@ -220,7 +221,7 @@ def test_a_student_with_the_lab_gets_all_right(seed, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_TOKEN", "practice-token")
     monkeypatch.setattr(devops_lab.sync, "_now", lambda: UNTIL)
     with serve(company(seed), options=Options(limit=1_000_000)) as url:
-        (tmp_path / "lab.toml").write_text(company(seed).lab_toml(url))
+        (tmp_path / "lab.toml").write_text(lab_toml(company(seed).name, url, dora_alone=True))
         settings = config.load(tmp_path / "lab.toml")
         store = Store(settings.store)
         devops_lab.sync.sync(store, settings, since=UNTIL - timedelta(days=400))

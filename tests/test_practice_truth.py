@@ -11,6 +11,7 @@ import pytest
 import devops_lab.sync
 from devops_lab import config, metrics
 from devops_lab.practice.server import Options, serve
+from devops_lab.practice.settings import lab_toml
 from devops_lab.practice.world import make
 from devops_lab.store import Store
 
@@ -27,7 +28,7 @@ def fetch(company, folder, monkeypatch):
     monkeypatch.setenv("GITHUB_TOKEN", "practice-token")
     monkeypatch.setattr(devops_lab.sync, "_now", lambda: company.until)
     with serve(company, options=Options(limit=1_000_000)) as url:
-        (folder / "lab.toml").write_text(company.lab_toml(url))
+        (folder / "lab.toml").write_text(lab_toml(company.name, url, dora_alone=True))
         settings = config.load(folder / "lab.toml")
         store = Store(settings.store)
         outcomes = devops_lab.sync.sync(store, settings, since=SINCE)

@@ -11,6 +11,7 @@ import pytest
 
 from devops_lab import config
 from devops_lab.practice import world
+from devops_lab.practice.settings import lab_toml
 from devops_lab.practice.world import make
 from devops_lab.practice.world.calendar import Agenda, Dice, arrivals, is_holiday, working
 from devops_lab.practice.world.truth import METRICS, Deployment, TrueFailure, Truth
@@ -63,7 +64,9 @@ def instants(value, key=""):
     elif isinstance(value, list):
         for inner in value:
             yield from instants(inner, key)
-    elif isinstance(value, str) and (key == "date" or (key.endswith("_at") and key not in ("verified_at", "expires_at"))):
+    elif isinstance(value, str) and (
+        key == "date" or (key.endswith("_at") and key not in ("verified_at", "expires_at"))
+    ):
         yield datetime.fromisoformat(value).replace(tzinfo=None)
 
 
@@ -86,7 +89,7 @@ def test_equal_seeds_make_equal_companies():
 
 def test_there_are_six_services_of_three_teams_in_five_repositories(company, tmp_path):
     assert len(company.repositories) == 5
-    (tmp_path / "lab.toml").write_text(company.lab_toml("http://localhost:1"))
+    (tmp_path / "lab.toml").write_text(lab_toml(company.name, "http://localhost:1", dora_alone=True))
     settings = config.load(tmp_path / "lab.toml")
     assert {service.name: service.repository for service in settings.service} == company.services
     assert len(settings.service) == 6

@@ -8,12 +8,12 @@ from datetime import datetime
 import pandas as pd
 import pytest
 from conftest import skip
+from made_history import make_sample
 
 from devops_lab import metrics
 from devops_lab import sync as lab_sync
 from devops_lab.config import settings
 from devops_lab.errors import QuestionError
-from devops_lab.practice.sample import make_sample
 from devops_lab.store import Store
 from devops_lab.tables import TABLES
 

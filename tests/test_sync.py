@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from made_history import make_sample
 
 from devops_lab import metrics
 from devops_lab import sync as lab_sync
 from devops_lab.config import settings
 from devops_lab.errors import QuestionError, StoreError
 from devops_lab.github_api import GitHubClient
-from devops_lab.practice.sample import make_sample
 from devops_lab.store import Store
 from devops_lab.sync import start_of
 from devops_lab.tables import TABLES

@@ -18,7 +18,7 @@ from devops_lab.cli.options import CONFIG, SERVICE, fetch, opened, say
 def init(git: str | None, repository: str | None, url: str, config: str, force: bool) -> None:
     """Look at a repository and write lab.toml with rules that fit, and how many hits each has.
 
-    With no option: the git repository of this folder; in a folder without one, a made-up history to look round with.
+    With no option: the git repository of this folder; in a folder without one, a made-up company to look round with.
     """
     from devops_lab.start import write_settings
 
@@ -30,9 +30,13 @@ def init(git: str | None, repository: str | None, url: str, config: str, force: 
 def doctor(config: str) -> int:
     """Look at the token, each rule's hits and near misses, and which metrics can be computed."""
     from devops_lab.doctor import findings
+    from devops_lab.start import reachable
 
+    store, settings = opened(config)
+    with reachable(settings) as settings:
+        found = list(findings(store, settings))
     unwell = 0
-    for finding in findings(*opened(config)):
+    for finding in found:
         click.echo(f"{'ok ' if finding.well else '!! '}{finding.what}")
         if not finding.well:
             unwell += 1

@@ -86,10 +86,17 @@ def receipt(
 @click.option("-p", "parameters", multiple=True, metavar="KEY=VALUE", help="A parameter of the notebook.")
 @click.option("--git", type=click.Path(), help="Report on this clone; no lab.toml is needed.")
 @click.option("--repository", help="Report on owner/name on GitHub; no lab.toml is needed.")
+@click.option("--practice", is_flag=True, help="Report on the made-up practice organisation.")
 @click.option("--sync/--no-sync", "fresh", default=None, help="Fetch first (default: when the store is empty).")
 @CONFIG
 def report(
-    name: str, parameters: tuple[str, ...], git: str | None, repository: str | None, fresh: bool | None, config: str
+    name: str,
+    parameters: tuple[str, ...],
+    git: str | None,
+    repository: str | None,
+    practice: bool,
+    fresh: bool | None,
+    config: str,
 ) -> int:
     """Render a report to one HTML file in reports/."""
     from devops_lab.reports import report as render
@@ -100,6 +107,10 @@ def report(
 
         config = str(quick_settings(git=git, repository=repository, say=say))
         fresh = True if fresh is None else fresh
+    elif practice:
+        from devops_lab.start import practice_settings
+
+        config = str(practice_settings())
     given = pairs(parameters)
     store, settings = opened(config)
     if git or repository:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from devops_lab.store import Store
     from devops_lab.sync import Outcome
 
+PRACTICE_SINCE = "190 days"  # a made-up company asks nobody's server: the window of 90 days and the one before it
 CONFIG = click.option("--config", default="lab.toml", show_default=True, help="The settings.")
 SERVICE = click.option("--service", help="One service of lab.toml.")
 FORMAT = click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
@@ -47,13 +49,19 @@ def say(message: str) -> None:
 
 def fetch(store: Store, settings: Settings, service: str | None = None, since: str | None = None) -> int:
     """Sync with progress bars, say what each repository gave, and return the exit status."""
+    from devops_lab.start import reachable
     from devops_lab.sync import start_of
     from devops_lab.sync import sync as run
-    from devops_lab.terminal import bars
+    from devops_lab.terminal import bars, steps
 
+    if since is None and settings.practice is not None:
+        since = PRACTICE_SINCE
     start = None if since is None else start_of(since, settings.lab.timezone)
-    with bars() as progress:
-        outcomes = run(store, settings, service, start, say=say, progress=progress)
+    with ExitStack() as stack:
+        with steps() as show:
+            settings = stack.enter_context(reachable(settings, show))
+        with bars() as progress:
+            outcomes = run(store, settings, service, start, say=say, progress=progress)
     for outcome in outcomes:
         say(_outcome(outcome))
     return 1 if any(outcome.problem for outcome in outcomes) else 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -46,8 +47,9 @@ def missing() -> str | None:
     """Return why pipelines cannot run on this machine, with the way out; None where they can."""
     if os.name == "nt":
         return "pipelines need bash and process groups; on Windows use WSL (https://aka.ms/wsl)"
-    if program() is None:
-        return "pipelines need act, which is not installed: pip install 'devops-lab[practice]'"
+    if program() is None or importlib.util.find_spec("xmlrunner") is None:
+        lacking = "act" if program() is None else "unittest-xml-reporting"
+        return f"pipelines need {lacking}, which is not installed: pip install 'devops-lab[practice]'"
     for name in ("git", "bash"):
         if shutil.which(name) is None:
             return f"pipelines need {name}, which is not installed: install it with your system's packages"

@@ -118,41 +118,6 @@ def people() -> dict[str, Person]:
     return found | {login: Person(login, 4000 + place, "Bot") for place, login in enumerate(bots)}
 
 
-_RULES = {
-    TAGS: '{{ from = "tags", tags = ["{name}-v[0-9]+.[0-9]+.[0-9]+"] }}',
-    WORKFLOW: '{{ from = "workflow", workflow = "deploy.yml", jobs = ["deploy-*"], branches = ["main"] }}',
-    DEPLOYMENTS: '{{ from = "deployments", environments = ["production"] }}',
-    PROMOTION: '{{ from = "deployments", environments = ["production"] }}',
-    RELEASES: '{{ from = "releases", prereleases = false }}',
-}
-
-
-_REWORK = (
-    'rework = {{ labels = ["hotfix"], branches = ["hotfix/*"], reverts = true, rollbacks = true, '
-    "patch_releases = {patches} }}"
-)
-
-
 def incident_label(plan: Plan, service: Service) -> str:
     """Return the label of a service's incidents; in a monorepo each service has one of its own."""
     return "incident" if len(plan.services) == 1 else f"incident-{service.name}"
-
-
-def lab_toml(account: str, url: str) -> str:
-    """Return the ``lab.toml`` whose rules find the six services at the GitHub-shaped server `url`."""
-    parts = [f'[lab]\nstore = "lab"\ntimezone = "UTC"\n\n[github]\nurl = "{url}"\n']
-    for plan in PLANS:
-        for service in plan.services:
-            patches = "true" if plan.ships == RELEASES else "false"
-            lines = [
-                "[[service]]",
-                f'name = "{service.name}"',
-                f'team = "{service.team}"',
-                f'repository = "{account}/{plan.name}"',
-                *([f'paths = ["{service.folder}/**"]'] if len(plan.services) > 1 else []),
-                f"deployment = {_RULES[plan.ships].format(name=service.name)}",
-                f'incident = {{ from = "issues", labels = ["{incident_label(plan, service)}"] }}',
-                _REWORK.format(patches=patches),
-            ]
-            parts.append("\n".join(lines) + "\n")
-    return "\n".join(parts)

@@ -89,10 +89,6 @@ class Organisation:
         """Service → full name of its repository."""
         return {service.name: site.full_name for site in self._sites for service in site.plan.services}
 
-    def lab_toml(self, url: str) -> str:
-        """Return the ``lab.toml`` with which the lab finds the truth at the server `url`."""
-        return company.lab_toml(self.name, url)
-
 
 def make(seed: int = 1, *, until: datetime, months: int = 12) -> Organisation:
     """Return the company of `seed` as it is at `until` (naive UTC), after `months` of work; in a few seconds.
