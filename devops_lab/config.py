@@ -155,7 +155,7 @@ class Privacy(Section):
 
 
 class Practice(Section):
-    """The made-up company of `seed` whose year ends at `until`; where no address is given it is started for each sync."""
+    """The made-up company of `seed` whose year ends at `until`; without an address it is started for each sync."""
 
     seed: int = Field(default=1, ge=1)
     until: datetime
