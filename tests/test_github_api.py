@@ -81,7 +81,11 @@ def test_something_else_than_a_list_is_said(waits):
 
 
 @pytest.mark.parametrize("status", [403, 429])
-@pytest.mark.parametrize("retry_after", [None, "2", formatdate(time.time() + 2, usegmt=True), "soon"])
+@pytest.mark.parametrize(
+    "retry_after",
+    [None, "2", formatdate(time.time() + 2, usegmt=True), "soon"],
+    ids=["nothing", "seconds", "a date", "no number"],  # two processes must collect the same names
+)
 @pytest.mark.parametrize(
     "body", [b"", {"message": "You have exceeded a secondary rate limit."}, b"<html>rate limit</html>"]
 )
