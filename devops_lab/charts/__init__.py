@@ -14,13 +14,63 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from devops_lab.charts.alerts import alerts_by_hour
+    from devops_lab.charts.budgets import burn_down
+    from devops_lab.charts.budgets_rates import burn_rates
     from devops_lab.charts.distributions import distribution
+    from devops_lab.charts.funnels import promotion_funnel
+    from devops_lab.charts.heat import deployments_by_hour, saturation_by_hour
+    from devops_lab.charts.latencies import latency_lines
+    from devops_lab.charts.loop_circle import loop_wheel
+    from devops_lab.charts.loop_stream import change_trace, value_stream
+    from devops_lab.charts.rollouts import rollout_durations
     from devops_lab.charts.timelines import deployment_timeline
+    from devops_lab.charts.trains import last_releases, release_train
     from devops_lab.charts.trends import trend
+    from devops_lab.charts.troubles import restarts_and_errors
+    from devops_lab.charts.vulnerabilities import open_vulnerabilities
 
-_HOMES = {"deployment_timeline": "timelines", "distribution": "distributions", "trend": "trends"}
+_HOMES = {
+    "alerts_by_hour": "alerts",
+    "burn_down": "budgets",
+    "burn_rates": "budgets_rates",
+    "change_trace": "loop_stream",
+    "deployment_timeline": "timelines",
+    "deployments_by_hour": "heat",
+    "distribution": "distributions",
+    "last_releases": "trains",
+    "latency_lines": "latencies",
+    "loop_wheel": "loop_circle",
+    "open_vulnerabilities": "vulnerabilities",
+    "promotion_funnel": "funnels",
+    "release_train": "trains",
+    "restarts_and_errors": "troubles",
+    "rollout_durations": "rollouts",
+    "saturation_by_hour": "heat",
+    "trend": "trends",
+    "value_stream": "loop_stream",
+}
 
-__all__ = ["deployment_timeline", "distribution", "trend"]
+__all__ = [
+    "alerts_by_hour",
+    "burn_down",
+    "burn_rates",
+    "change_trace",
+    "deployment_timeline",
+    "deployments_by_hour",
+    "distribution",
+    "last_releases",
+    "latency_lines",
+    "loop_wheel",
+    "open_vulnerabilities",
+    "promotion_funnel",
+    "release_train",
+    "restarts_and_errors",
+    "rollout_durations",
+    "saturation_by_hour",
+    "trend",
+    "value_stream",
+]
 
 
 def __getattr__(name: str) -> Any:

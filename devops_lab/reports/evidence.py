@@ -22,6 +22,7 @@ GRADES = {
     "link": "it names the deployment",
     "remedy": "the remedy names it",
     "window": "the latest deployment before it",
+    "impact": "inferred: the service was worse after it",
 }
 EXAMPLES = 3
 _SHA = re.compile(r"\b[0-9a-f]{40}\b")

@@ -1,0 +1,237 @@
+"""The value stream: the stages from issue to production as one line of segments, and one change as a waterfall."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from devops_lab import words
+from devops_lab.charts import style
+from devops_lab.charts.axes import time_axis
+from devops_lab.charts.figures import finish, nothing, shift
+
+WAITING = "waiting"
+EDGE = 0.12  # of the line: words so near to its end begin or stop there
+NAMED = 0.01  # of the line: what is shorter has no number of its own
+LABELLED = 0.12  # of the line: shorter segments are named below it
+NAME = 60  # characters of a title from outside
+_LINE = 13  # characters of a line above or below a segment
+_ROW = 34  # pixels of a stage in the waterfall
+_SHORTEST = 0.004  # of the axis: what takes less is drawn so long
+
+
+def value_stream(summary: Any) -> go.Figure:
+    """Draw the stages of the loop in order as one line; a segment is as long as its share of all the changes' time.
+
+    `summary` is what ``loop.summary`` returns.  Shares, because they add up to the whole and medians do not; the median
+    stands at the segment.  Work is solid, waiting is hatched, the bottleneck amber.  Segments too short for words are
+    named below the line, never drawn longer than they are.
+    """
+    rows = [row for row in summary.stages.to_dict("records") if row["total"]]
+    if not rows:
+        return nothing("value stream", summary.reason or "No change took any time.")
+    worst = None if summary.bottleneck is None else summary.bottleneck["stage"]
+    figure, begin, short, sides = go.Figure(), 0.0, [], 0
+    for row in rows:
+        _segment(figure, row, begin, row["stage"] == worst)
+        if row["share"] >= LABELLED:
+            _label(figure, row, begin + row["share"] / 2, sides % 2 == 0, row["stage"] == worst)
+            sides += 1
+        else:
+            short.append(row)
+        begin += row["share"]
+    lines = _wrapped(short)
+    low = -0.62 - (1.5 if sides > 1 else 0)
+    figure.update_xaxes(visible=False, range=[0, 1])
+    figure.update_yaxes(visible=False, range=[low, 2.0], rangemode="normal")
+    figure.update_layout(barmode="overlay", bargap=0, margin={"b": 8 + 17 * len(lines)})
+    if lines:
+        _below(figure, lines)
+    title, subtitle = _stream_words(summary, rows)
+    spread = " " + "; ".join(f"{row['stage']}: {words.share(row['share'])}" for row in rows) + "."
+    return finish(figure, title, subtitle, spread, height=int((2.0 - low) * 48) + 8 + 17 * len(lines))
+
+
+def _stream_words(summary: Any, rows: list[dict[str, Any]]) -> tuple[str, str]:
+    start = "issue" if rows[0]["phase"] == "plan" else "first commit"
+    changes = words.plural(summary.changes, "change")
+    subtitle = f"Share of all time, and the median · {changes} · solid: somebody works, hatched: the change waits"
+    if summary.bottleneck is None:
+        return f"Nothing waits between {start} and production", subtitle
+    stage = str(summary.bottleneck["stage"]).removeprefix("waiting ")
+    part = words.share(summary.bottleneck["share"])
+    return f"Changes wait longest {stage}: {part} of the time from {start} to production", subtitle
+
+
+def _segment(figure: go.Figure, row: dict[str, Any], begin: float, worst: bool) -> None:
+    waits = row["kind"] == WAITING
+    colour = style.UNPLANNED if worst else style.CONTEXT if waits else style.ACCENT
+    said = f"<b>{row['stage']}</b><br>median {words.hours(row['median'])} ({words.exact(row['median'], 'hours')})"
+    said += f"<br>{words.share(row['share'])} of all time<br>{words.plural(row['n'], 'change')}"
+    figure.add_trace(
+        go.Bar(
+            x=[row["share"]],
+            base=[begin],
+            y=[0],
+            width=1,
+            orientation="h",
+            marker={"line": {"width": 0}, **_fill(colour, waits)},
+            hovertext=[said],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+
+
+def _fill(colour: str, waits: bool) -> dict[str, Any]:
+    """Return the filling of a bar: solid where somebody works, hatched where a change waits."""
+    if not waits:
+        return {"color": colour}
+    pattern = {"shape": "/", "size": 6, "solidity": 0.45, "fgcolor": colour, "bgcolor": style.UNKNOWN}
+    return {"color": colour, "pattern": pattern}
+
+
+def _label(figure: go.Figure, row: dict[str, Any], x: float, above: bool, worst: bool) -> None:
+    name = "<br>".join(textwrap.wrap(row["stage"], _LINE))
+    value = f"<b>{words.share(row['share'])}</b><br>{words.hours(row['median'])}"
+    text = f"{name}<br>{value}" if above else f"{value}<br>{name}"
+    edge = "left" if x < EDGE else "right" if x > 1 - EDGE else "center"
+    figure.add_annotation(
+        x=0 if edge == "left" else 1 if edge == "right" else x,
+        y=0.56 if above else -0.56,
+        text=f"<b>{text}</b>" if worst else text,
+        showarrow=False,
+        align=edge,
+        xanchor=edge,
+        yanchor="bottom" if above else "top",
+        font_size=11.5,
+    )
+
+
+def _below(figure: go.Figure, lines: list[str]) -> None:
+    figure.add_annotation(
+        x=0, xref="paper", y=0, yref="paper", yshift=-4, text="<br>".join(lines), showarrow=False,
+        xanchor="left", yanchor="top", align="left", font_size=11,
+    )  # fmt: skip
+
+
+def _wrapped(short: list[dict[str, Any]]) -> list[str]:
+    """Return the lines that name the short segments: share and median, the least ones together."""
+    said = [
+        f"{row['stage']} {words.share(row['share'])} ({words.hours(row['median'])})"
+        for row in short
+        if row["share"] >= NAMED
+    ]
+    least = [row["stage"] for row in short if row["share"] < NAMED]
+    if least:
+        said.append(f"under {words.share(NAMED)}: {', '.join(least)}")
+    return textwrap.wrap("Shorter: " + "; ".join(said), 62) if said else []
+
+
+def change_trace(trace: Any, *, timezone: str = "UTC") -> go.Figure:
+    """Draw one change as a waterfall: a row for each stage that took time, and the failures after its deployment.
+
+    `trace` is what ``loop.trace`` returns.  Work is solid, waiting is hatched, the longest wait amber; a stage whose
+    time holds others nobody knows the ends of says so on hover.
+    """
+    change = trace.change
+    name = _title_of(change)
+    rows = [row for row in trace.stages.to_dict("records") if row["microseconds"]]
+    if not rows:
+        return nothing("change", "It was in production at once: nothing lies between its points.", name)
+    waits = [row for row in rows if row["kind"] == WAITING and row["microseconds"]]
+    worst = max(waits, key=lambda row: row["microseconds"])["stage"] if waits else None
+    figure = go.Figure()
+    start, end = shift(rows[0]["started_at"], timezone), shift(rows[-1]["ended_at"], timezone)
+    length = max(end - start, timedelta(minutes=1))
+    for place, row in enumerate(rows):
+        _step(figure, row, -place, timezone, length, row["stage"] == worst)
+    marks = len(trace.failures)
+    last = end
+    if marks:
+        last = max(last, *(shift(one, timezone) for one in trace.failures["started_at"]))
+        _failures(figure, trace.failures, -len(rows), timezone, last)
+    edge = (max(last - start, length)) * 0.01
+    time_axis(figure, start - edge, max(last, start + length) + edge, grid=True)
+    figure.update_xaxes(nticks=5)
+    bottom = -len(rows) + (-0.6 if marks else 0.5)
+    figure.update_yaxes(visible=False, range=[bottom, 0.85], rangemode="normal")
+    figure.update_layout(bargap=0, barmode="overlay")
+    title, subtitle = _trace_words(trace, name, worst)
+    spread = " " + "; ".join(f"{row['stage']}: {words.hours(row['hours'])}" for row in rows) + "."
+    return finish(figure, title, subtitle, spread, height=30 + int((0.85 - bottom) * _ROW))
+
+
+def _title_of(change: dict[str, Any]) -> str:
+    number = str(change["change_id"])
+    return number if number.startswith("#") else number[:10]
+
+
+def _trace_words(trace: Any, name: str, worst: str | None) -> tuple[str, str]:
+    took = words.hours(trace.hours)
+    title = f"{name} took {took} to production"
+    if worst is not None and trace.hours:
+        part = trace.stages.loc[trace.stages["stage"] == worst, "hours"].sum() / trace.hours
+        place = worst if not worst.startswith("in ") else f"waiting {worst}"
+        title += f", {words.share(float(part))} of it {place}"
+    text = str(trace.change.get("title") or "")
+    text = text if len(text) <= NAME else text[: NAME - 1] + "…"
+    subtitle = " · ".join(
+        part for part in (html.escape(text), "solid: somebody works, hatched: the change waits") if part
+    )
+    if trace.broken:
+        subtitle += f" · not linked: {', '.join(trace.broken)}"
+    return title, subtitle
+
+
+def _step(figure: go.Figure, row: dict[str, Any], y: int, timezone: str, length: timedelta, worst: bool) -> None:
+    begin, waits = shift(row["started_at"], timezone), row["kind"] == WAITING
+    colour = style.UNPLANNED if worst else style.CONTEXT if waits else style.ACCENT
+    spent = max(row["ended_at"] - row["started_at"], length * _SHORTEST)
+    said = f"<b>{row['stage']}</b><br>{words.hours(row['hours'])}<br>{words.moment(row['started_at'], timezone)}"
+    said += f" – {words.moment(row['ended_at'], timezone)}"
+    said += f"<br>with: {row['bridged']}" if row["bridged"] else ""
+    figure.add_trace(
+        go.Bar(
+            x=[spent / timedelta(milliseconds=1)],
+            base=[begin],
+            y=[y - 0.16],
+            width=0.4,
+            orientation="h",
+            marker={"line": {"width": 0}, **_fill(colour, waits)},
+            hovertext=[said],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+    took = f"{row['stage']} · <b>{words.hours(row['hours'])}</b>"
+    _above(figure, took if not worst else f"<b>{took}</b>", y)
+
+
+def _above(figure: go.Figure, text: str, y: float) -> None:
+    figure.add_annotation(
+        x=0, xref="paper", y=y + 0.08, yanchor="bottom", xanchor="left", text=text, showarrow=False, font_size=11.5
+    )
+
+
+def _failures(figure: go.Figure, failures: pd.DataFrame, y: int, timezone: str, last: Any) -> None:
+    """Mark failures charged to the deployment with crosses, in a row of their own."""
+    said = [
+        f"<b>{html.escape(str(row['title'] or row['failure_id'])[:NAME])}</b><br>"
+        f"{words.moment(row['started_at'], timezone)}"
+        for row in failures.to_dict("records")
+    ]
+    figure.add_trace(
+        go.Scatter(
+            x=[shift(one, timezone) for one in failures["started_at"]],
+            y=[y - 0.16] * len(failures),
+            mode="markers",
+            marker={"symbol": "x", "size": 10, "color": style.FAILURE},
+            text=said,
+            hovertemplate="%{text}<extra></extra>",
+        )
+    )
+    _above(figure, f"{words.plural(len(failures), 'failure')} charged to its deployment", y)
