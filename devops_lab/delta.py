@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -21,6 +23,7 @@ from devops_lab.tables import TABLES, Table
 
 KEEP_HOURS = 24 * 30
 MANY_FILES = 40
+Months = list[tuple[str, str, Any]] | None
 
 
 class Folder:
@@ -49,6 +52,19 @@ class Folder:
         except (DeltaError, OSError, ValueError) as problem:
             raise self._damaged(name, problem) from problem
 
+    def select_for(self, table: Table, delta: DeltaTable, rows: pa.Table) -> str:
+        """Return the SELECT over the stored rows that `rows` may write over; others may be there, none lacks.
+
+        Where the key has the instant that months are made of, only the files of those months are read.
+        """
+        months = _months(table, rows)
+        filters = None if months is None else [("month", "in", months)]
+        select = engines.stored(table, self._files(delta, filters))
+        if months is None or table.month is None:
+            return select
+        first, last = (engines.literal(moment.as_py()) for moment in pc.min_max(rows[table.month]).values())
+        return f'select * from ({select}) where "{table.month}" between {first} and {last}'  # noqa: S608
+
     def select(self, name: str, version: int | None = None, must: bool = False) -> str:
         """Return the SELECT over a table's active files; over no rows where nobody made it."""
         return engines.stored(TABLES[name], self.files(name, version, must))
@@ -68,8 +84,14 @@ class Folder:
         write_deltalake(delta, rows.cast(schema(table)), mode="append")
 
     def merge(self, table: Table, delta: DeltaTable, rows: pa.Table) -> None:
-        """Put rows in by key: those that are there are written over, the others added; atomically."""
-        merge = delta.merge(rows, _same(table.key), source_alias="s", target_alias="t")
+        """Put rows in by key: those that are there are written over, the others added; atomically.
+
+        Files of months that no row can lie in are left alone.
+        """
+        predicate, months = _same(table.key), _months(table, rows)
+        if months is not None:
+            predicate += f" and t.month in ({', '.join(map(engines.literal, months))})"
+        merge = delta.merge(rows, predicate, source_alias="s", target_alias="t")
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
     def remove(self, table: Table, delta: DeltaTable, keys: pa.Table) -> int:
@@ -116,11 +138,10 @@ class Folder:
     def _uri(self, name: str) -> str:
         return f"{self.path}/{name}"
 
-    def _files(self, delta: DeltaTable) -> list[str]:
+    def _files(self, delta: DeltaTable, filters: Months = None) -> list[str]:
         """Return the active files; deltalake quotes local names as in a URL, and DuckDB reads ``[*?`` as a pattern."""
-        if self.remote:
-            return delta.file_uris()
-        return [re.sub(r"([\[*?])", r"[\1]", unquote(uri)) for uri in delta.file_uris()]
+        uris = delta.file_uris(file_pruning_predicate=filters)
+        return uris if self.remote else [re.sub(r"([\[*?])", r"[\1]", unquote(uri)) for uri in uris]
 
     def _damaged(self, name: str, problem: Exception) -> StoreError:
         said = str(problem).split("\n", 1)[0][:200]
@@ -132,3 +153,10 @@ class Folder:
 
 def _same(key: Iterable[str]) -> str:
     return " and ".join(f's."{name}" = t."{name}"' for name in key)
+
+
+def _months(table: Table, rows: pa.Table) -> list[str] | None:
+    """Return the months that rows with the keys of `rows` lie in; None where the key does not tell."""
+    if table.month is None or table.month not in table.key:
+        return None
+    return sorted(pc.unique(rows["month"]).to_pylist())

@@ -95,11 +95,12 @@ class GitHubClient:
         address, content = self._requester.graphql_url, github_graphql.body(query, variables)
         return self._settled("/graphql", lambda: self._send("POST", address, {}, content), github_graphql.read)[1]
 
-    def pages(self, path: str, key: str | None = None, **parameters: Any) -> Iterator[Page]:
+    def pages(self, path: str, key: str | None = None, guess: bool = True, **parameters: Any) -> Iterator[Page]:
         """Yield the pages of a list (in an envelope's `key`), none of them empty; errors as `get`.
 
         A next page is known by the Link header, of which only the query is used: its host and path may be another
-        name of the same thing.  A server without Link headers is asked until a page is not full.
+        name of the same thing.  A server without Link headers is asked until a page is not full, unless `guess` is
+        off: a list with cursors knows no page numbers.
         """
         parameters = {"per_page": self.per_page, **parameters}
         before: Page | None = None
@@ -109,7 +110,7 @@ class GitHubClient:
             if not page or page == before:  # a server that ignores page numbers says the same for ever
                 return
             yield page
-            following = _following(headers, parameters, page)
+            following = _following(headers, parameters, page) if guess or "link" in headers else None
             if following is None:
                 return
             before, parameters = page, following

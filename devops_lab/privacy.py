@@ -55,6 +55,11 @@ def _pseudonym(key: bytes, name: str) -> str:
     return f"person-{digest[:HASH_CHARACTERS]}"
 
 
+def people_in(table: Table) -> set[str]:
+    """Return the columns of `table` that tell of people: their names, and text they typed."""
+    return {column.name for column in table.columns if column.personal or column.free}
+
+
 @dataclass(frozen=True)
 class People:
     """What is stored of people: ``pseudonym`` (keyed hash "person-…"), ``names`` (as they are) or ``none`` (nothing).

@@ -1,4 +1,7 @@
-"""Row dicts become Arrow tables of the declared types; a value that does not fit is named with its row and column."""
+"""Row dicts become Arrow tables of the declared types; a value that does not fit is named with its row and column.
+
+Rows that come as an Arrow table are checked by whole columns.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from devops_lab.errors import RowError
 from devops_lab.tables import Column, Table
@@ -51,7 +56,7 @@ def checked(table: Table, rows: Iterable[Mapping[str, Any]], now: datetime, sour
     arrays = []
     for column in table.columns:
         if column.name == "fetched_at":
-            arrays.append(pa.array([now] * len(kept), pa.timestamp("us")))
+            arrays.append(pa.repeat(pa.scalar(now, pa.timestamp("us")), len(kept)))
             continue
         values = [row.get(column.name) for row in kept]
         if column.name == "source":
@@ -65,8 +70,76 @@ def checked(table: Table, rows: Iterable[Mapping[str, Any]], now: datetime, sour
             arrays.append(array)
     if problems:
         raise RowError(table.name, problems)
+    return _complete(table, arrays)
+
+
+def fitted(table: Table, given: pa.Table, now: datetime, source: str) -> pa.Table:
+    """Return `given` as `checked` returns row dicts: all columns, of two rows with one key the later one, no "".
+
+    Columns may lack where null may be.  Integers do for numbers, and any timestamp that microseconds can hold.
+
+    Errors: RowError names the column, and the first row (from 1) that is empty and must not be.
+    """
+    extra = sorted(set(given.column_names) - set(table.names))
+    if extra:
+        raise RowError(table.name, [f"{', '.join(extra)}: no such column; {table.name} has {', '.join(table.names)}"])
+    given = _last_of_each_key(table, given)
+    problems: list[str] = []
+    arrays = []
+    for column in table.columns:
+        if column.name == "fetched_at":
+            arrays.append(pa.repeat(pa.scalar(now, pa.timestamp("us")), len(given)))
+            continue
+        whole = given[column.name] if column.name in given.column_names else pa.nulls(len(given))
+        if column.name == "source":
+            whole = pc.fill_null(whole.cast(pa.string()), source)
+        fit = _column(column, whole)
+        if isinstance(fit, str):
+            problems.append(fit)
+        else:
+            arrays.append(fit)
+    if problems:
+        raise RowError(table.name, problems)
+    return _complete(table, arrays)
+
+
+def _column(column: Column, whole: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array | str:
+    """Return a column in its declared type, or what is wrong with it."""
+    wanted, kind = ARROW_TYPES[column.type], whole.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    fits = {
+        "text": pa.types.is_string(kind) or pa.types.is_large_string(kind),
+        "integer": pa.types.is_integer(kind),
+        "number": pa.types.is_floating(kind) or pa.types.is_integer(kind),
+        "boolean": pa.types.is_boolean(kind),
+        "instant": pa.types.is_timestamp(kind),
+    }[column.type]
+    if not fits and not pa.types.is_null(kind):
+        return f"column {column.name}: {kind} is no {column.type}"
+    try:
+        fit = whole.cast(wanted)
+    except pa.ArrowInvalid as problem:
+        return f"column {column.name}: {str(problem).partition(chr(10))[0]:.120}"
+    if column.required and fit.null_count:
+        row = pc.index(pc.is_null(fit), True).as_py() + 1
+        return f"row {row}, column {column.name}: is empty; {column.type} is needed"
+    if column.type == "text" and not column.required and pc.any(pc.equal(fit, "")).as_py():
+        fit = pc.if_else(pc.equal(fit, ""), None, fit)
+    return fit
+
+
+def _last_of_each_key(table: Table, given: pa.Table) -> pa.Table:
+    key = [name for name in table.key if name in given.column_names]
+    place = pa.array(np.arange(len(given)))
+    last = given.select(key).append_column("place", place).group_by(key).aggregate([("place", "max")])["place_max"]
+    return given if len(last) == len(given) else given.take(np.sort(last.to_numpy()))
+
+
+def _complete(table: Table, arrays: list[Any]) -> pa.Table:
+    """Return the columns as a table, with the months where it is partitioned by them."""
     if table.month:
-        arrays.append(_months([row.get(table.month) for row in kept]))
+        arrays = [*arrays, _months(arrays[table.names.index(table.month)])]
     return pa.Table.from_arrays(arrays, schema=schema(table))
 
 
@@ -103,8 +176,14 @@ def _naive(value: datetime | None) -> datetime | None:
     return value if value is None or value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
-def _months(values: Sequence[datetime | None]) -> pa.Array:
-    return pa.array(["unknown" if value is None else f"{value:%Y-%m}" for value in values], pa.string())
+def _months(instants: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the month of each instant as "2026-01"."""
+    if isinstance(instants, pa.ChunkedArray):
+        instants = instants.combine_chunks()
+    moments = instants.to_numpy(zero_copy_only=False).astype("datetime64[M]")
+    months, places = np.unique(moments, return_inverse=True)
+    names = ["unknown" if np.isnat(month) else str(month) for month in months]
+    return pa.DictionaryArray.from_arrays(pa.array(places), pa.array(names, pa.string())).cast(pa.string())
 
 
 def _unknown(table: Table, rows: Sequence[Mapping[str, Any]]) -> list[str]:

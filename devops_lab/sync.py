@@ -7,6 +7,7 @@ versions of all tables become one snapshot; readers move to it with ``refresh()`
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -14,7 +15,9 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
+
+import pyarrow as pa
 
 from devops_lab import delivery
 from devops_lab.config import Service, Settings
@@ -36,9 +39,10 @@ from devops_lab.store import Store, Written
 from devops_lab.tables import TABLES
 
 FIRST_DAYS = 91  # 90 days of any time zone's calendar, its changing clocks included
-HELD_ROWS, HELD_SECONDS = 5000, 5.0
+HELD_ROWS, HELD_TABLE_ROWS, HELD_SECONDS = 5000, 100_000, 5.0
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC throughout
 GIT_TABLES = {"repositories", "commits", "commit_files", "tags", "branches"}
+Rows: TypeAlias = list[dict[str, Any]] | pa.Table
 Say = Callable[[str], None]
 Progress = Callable[[str, int, int | None], None]
 
@@ -237,18 +241,31 @@ class _Held:
 
     def __init__(self, writer: Store, source: str, people: People, outcome: Outcome) -> None:
         self._writer, self._source, self._people, self._outcome = writer, source, people, outcome
-        self._tables: dict[str, list[dict[str, Any]]] = {}
+        self._tables: dict[str, list[Rows]] = {}
         self._since = time.monotonic()
 
-    def add(self, table: str, rows: list[dict[str, Any]]) -> None:
+    def add(self, table: str, rows: Rows) -> None:
         """Take a batch; write all when they are many, or the last write was long ago."""
-        self._tables.setdefault(table, []).extend(rows)
-        if sum(map(len, self._tables.values())) >= HELD_ROWS or time.monotonic() - self._since > HELD_SECONDS:
+        held = self._tables.get(table)
+        if held and isinstance(held[-1], list) != isinstance(rows, list):
             self.write()
+        self._tables.setdefault(table, []).append(rows)
+        if self._weight() >= 1 or time.monotonic() - self._since > HELD_SECONDS:
+            self.write()
+
+    def _weight(self) -> float:
+        """Return how much is held, as a share of what may be; rows of Arrow tables weigh a twentieth of row dicts."""
+        held = [rows for batches in self._tables.values() for rows in batches]
+        return sum(len(rows) / (HELD_ROWS if isinstance(rows, list) else HELD_TABLE_ROWS) for rows in held)
 
     def write(self) -> None:
         """Write what is held."""
-        for table, rows in sorted(self._tables.items(), key=lambda item: item[0] == "sync_ledger"):
+        for table, batches in sorted(self._tables.items(), key=lambda item: item[0] == "sync_ledger"):
+            rows = (
+                list(itertools.chain.from_iterable(batches))
+                if isinstance(batches[0], list)
+                else pa.concat_tables(batches)
+            )
             written = self._writer.write(table, rows, source=self._source, people=self._people)
             self._outcome.tables[table] = self._outcome.tables.get(table, Written()) + written
         self._tables.clear()

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import skip
 from hypothesis import given
@@ -25,11 +26,14 @@ from devops_lab import config, doctor, metrics, sync
 from devops_lab.config import Prometheus as ServerSettings
 from devops_lab.config import Service
 from devops_lab.errors import AccessError, SourceError, UserError
+from devops_lab.privacy import People
 from devops_lab.sources import prometheus_answers, prometheus_rows, prometheus_windows
 from devops_lab.sources.prometheus import NOTHING, Prometheus
+from devops_lab.sources.prometheus_ahead import ahead
 from devops_lab.sources.prometheus_query import bind, pattern, quoted
 from devops_lab.sources.prometheus_server import DownError, PrometheusServer, QueryError
 from devops_lab.sources.prometheus_windows import Slice
+from devops_lab.store import Written
 
 PROMETHEUS, PROMTOOL = "/usr/bin/prometheus", "/usr/bin/promtool"
 START = datetime(2026, 9, 1)
@@ -174,7 +178,8 @@ class Kept:
             "latency_buckets": ("started_at", "le"),
         }
         came = []
-        for table, rows in source.pull(since, until):
+        for table, batch in source.pull(since, until):
+            rows = batch if isinstance(batch, list) else batch.to_pylist()
             came += [(table, row) for row in rows]
             if table == "sync_ledger":
                 self.ledger += [{"source": "prometheus", **row} for row in rows]
@@ -567,8 +572,95 @@ NATIVE = {
 
 def test_native_histograms_keep_each_buckets_own_bounds():
     body = json.dumps({"data": {"resultType": "matrix", "result": [NATIVE]}}).encode()
-    rows = prometheus_rows.buckets(prometheus_answers.read(body, 10), 300)
+    rows = prometheus_rows.buckets(prometheus_answers.read(body, 10), 300).to_pylist()
     assert [(row["le"], row["requests"]) for row in rows] == [(0.125, 0), (0.25, 4), (0.5, 2), (1, 0), (2, 1)]
+
+
+# ------------------------------------------------------------------ rows, and answers asked for ahead
+
+
+def answer(*series) -> prometheus_answers.Answer:
+    """An answer of (labels, {instant: value})."""
+    arrays = [
+        (labels, np.array(list(points), float), np.array(list(points.values()), float)) for labels, points in series
+    ]
+    return prometheus_answers.Answer([prometheus_answers.Series(*one) for one in arrays])
+
+
+def test_cumulative_buckets_become_buckets_of_their_own():
+    """Noise (a bucket below the one before) holds nothing, series of one bound are added up, without +Inf no rows."""
+    given = answer(
+        ({"le": "+Inf"}, {300: 10, 600: 4, 900: math.nan}),
+        ({"le": "0.5", "pod": "a"}, {300: 4, 600: 1, 900: 2}),
+        ({"le": "0.5", "pod": "b"}, {300: 3}),
+        ({"le": "1"}, {300: 6, 600: 4}),
+    )
+    rows = prometheus_rows.buckets(given, 300).to_pylist()
+    ends = [(row["ended_at"] - datetime(1970, 1, 1)).total_seconds() for row in rows]
+    assert list(zip(ends, [row["le"] for row in rows], [row["requests"] for row in rows], strict=True)) == [
+        (300, 0.5, 7), (300, 1, 0), (300, math.inf, 3), (600, 0.5, 1), (600, 1, 3), (600, math.inf, 0)
+    ]  # fmt: skip
+
+
+def test_levels_know_what_the_total_knows():
+    good, total = answer(({}, {300: 9, 600: 7, 1200: 1})), answer(({}, {300: 10, 600: 5, 900: 3, 1500: math.inf}))
+    rows = prometheus_rows.levels(good, total, 300).to_pylist()
+    assert [(row["good"], row["total"]) for row in rows] == [(9, 10), (5, 5), (0, 3)]
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 40), st.floats(-5, 5) | st.just(math.nan), max_size=20), max_size=4))
+def test_sums_are_those_of_a_plain_loop(series):
+    wanted = {}
+    for points in series:
+        for moment, value in points.items():
+            if not math.isnan(value):
+                wanted[moment] = wanted.get(moment, 0.0) + value
+    found = prometheus_rows.summed(answer(*(({}, points) for points in series)))
+    assert dict(zip(found.ends.tolist(), found.values.tolist(), strict=True)) == wanted
+    assert found.ends.tolist() == sorted(wanted)
+
+
+def test_answers_come_in_order_and_the_first_is_asked_alone():
+    asked, under_way, most = [], set(), []
+
+    def work(number):
+        asked.append(number)
+        under_way.add(number)
+        most.append(len(under_way))
+        time.sleep(0.02 * (number % 2))
+        under_way.discard(number)
+        return number
+
+    pieces = [lambda number=number: work(number) for number in range(9)]
+    with ahead(pieces, lambda result: 1) as results:
+        first = next(results)
+        assert [first, *results] == list(range(9))
+    assert asked[0] == 0 and most[0] == 1 and max(most) <= 2
+    asked.clear()
+    with ahead(pieces, lambda result: 10_000_000) as results:  # large answers one by one
+        next(results)
+        assert asked == [0]
+    asked.clear()
+    with ahead([lambda: 1 / 0, *pieces], lambda result: 1) as results, pytest.raises(ZeroDivisionError):
+        next(results)
+    assert asked == []
+
+
+def test_tables_and_row_dicts_are_held_together_and_written_in_order(store):
+    """Of three batches with one step, the last stays, whatever kind each is; the ledger is written last."""
+    outcome = sync.Outcome("shop", "prometheus")
+    held = sync._Held(store, "prometheus", People("none", None), outcome)
+    rows = [prometheus_rows.levels(answer(({}, {300: n})), answer(({}, {300: 9})), 300) for n in (1, 2, 3)]
+    named = [table.append_column("service", prometheus_rows.same("shop", pa.string(), 1)) for table in rows]
+    held.add("sync_ledger", [{"table_name": "service_levels", "repository": "shop", "window_start": START,
+                              "window_end": START, "recorded_at": START}])  # fmt: skip
+    held.add("service_levels", named[0])
+    held.add("service_levels", named[1].to_pylist())
+    held.add("service_levels", named[2])
+    held.write()
+    assert [row["good"] for row in store.service_levels.rows()] == [3] and len(store.sync_ledger.rows()) == 1
+    assert outcome.tables["service_levels"] == Written(inserted=1, updated=2)
+    assert list(outcome.tables) == ["service_levels", "sync_ledger"]
 
 
 # ------------------------------------------------------------------ reading fast, binding, windows
@@ -675,7 +767,7 @@ def test_a_sync_ends_in_metrics_and_doctor_tells_what_it_saw(real, tmp_path, sto
     outcomes = sync.sync(store, settings)
     assert {outcome.source: outcome.problem for outcome in outcomes} == {"git": None, "prometheus": None}
     asked = {"service": "shop", "since": START, "until": START + timedelta(hours=30), "as_of": until}
-    levels = [row for row in store.service_levels.rows() if row["ended_at"] < START + timedelta(hours=30)]
+    levels = [row for row in store.service_levels.rows() if row["started_at"] < START + timedelta(hours=30)]
     good, total = (math.fsum(row[name] for row in levels) for name in ("good", "total"))
     answer = metrics.availability.window(store, **asked).iloc[0]
     assert answer["value"] == pytest.approx(good / total, abs=1e-12) and answer["coverage"] == 1

@@ -103,6 +103,15 @@ def test_both_lists_are_stored(serve, store):
     assert (ledger["fetched"], ledger["missing"], ledger["refused"], ledger["warnings"]) == (2, 1, None, None)
 
 
+def test_a_full_page_without_a_next_one_is_the_last(serve):
+    """Dependabot's list has cursors and answers page=2 with 400: what no Link header names is never asked."""
+    full = [{**DEPENDABOT, "number": number} for number in range(1, 101)]
+    source = serve({"page=2": (400, {"message": "page is no parameter"}), "/dependabot/": (200, full)})
+    rows, ledger = pulled(source)
+    assert len(rows) == ledger["fetched"] == 100 and "Dependabot" not in ledger["warnings"]
+    assert source.client.requests == 2
+
+
 @pytest.mark.parametrize("status", [403, 404])
 def test_one_refused_list_is_said_and_the_other_is_there(serve, status):
     source = serve({"/dependabot/": (status, {"message": "Resource not accessible"}), "/code-scanning/": (200, [])})

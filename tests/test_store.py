@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devops_lab.errors import QuestionError, RowError, StoreError, UserError
+from devops_lab.privacy import People
 from devops_lab.store import Store, Written
 from devops_lab.tables import TABLES
 
@@ -258,6 +259,88 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, pairs):
     store = Store(tmp_path_factory.mktemp("any") / "lab", latest=True)
     store.write("workflows", [{"repository": "r", "id": number, "name": text} for number, text in pairs], "github")
     assert {row["id"]: row["name"] for row in store.workflows.rows()} == dict(pairs)
+
+
+# ------------------------------------------------------------------ Arrow tables
+
+
+def levels(good: list[float], first: datetime = MONDAY, **more) -> pa.Table:
+    """Service levels of one service, a step of 5 minutes after another."""
+    starts = [first + timedelta(minutes=5 * number) for number in range(len(good))]
+    columns = {"service": ["shop"] * len(good), "started_at": pa.array(starts, pa.timestamp("us"))}
+    columns["ended_at"] = pa.array([start + timedelta(minutes=5) for start in starts], pa.timestamp("us"))
+    return pa.table({**columns, "good": good, "total": [10.0] * len(good), **more})
+
+
+def test_an_arrow_table_is_stored_as_its_rows_would_be(tmp_path, store):
+    january = datetime(2026, 1, 31, 23, 50)  # the third step is in February
+    given = levels([1.0, 2.0, 3.0], january, objective=[0.9, None, 0.5])
+    assert store.write("service_levels", given, "prometheus") == Written(inserted=3)
+    assert store.write("service_levels", given, "prometheus") == Written(unchanged=3)
+    other = Store(tmp_path / "other", latest=True)
+    other.write("service_levels", given.to_pylist(), "prometheus")
+    every = "select * exclude (fetched_at) from service_levels order by started_at"
+    assert store.rows(every) == other.rows(every)
+    folders = {path.name for path in Path(store.path, "service_levels").glob("month=*")}
+    assert folders == {"month=2026-01", "month=2026-02"}
+
+
+def test_a_merge_leaves_the_files_of_other_months_alone(store):
+    store.write("service_levels", levels([1.0, 2.0], datetime(2026, 1, 1)), "prometheus")
+    store.write("service_levels", levels([1.0, 2.0], datetime(2026, 2, 1)), "prometheus")
+    january = [("month", "in", ["2026-01"])]
+    before = set(DeltaTable(f"{store.path}/service_levels").file_uris(file_pruning_predicate=january))
+    changed = levels([9.0, 2.0, 3.0], datetime(2026, 2, 1))
+    assert store.write("service_levels", changed, "prometheus") == Written(1, 1, 1)
+    delta = DeltaTable(f"{store.path}/service_levels")
+    assert set(delta.file_uris(file_pruning_predicate=january)) == before
+    assert delta.history(1)[0]["operationMetrics"]["num_target_files_scanned"] == 1
+    good = store.rows("select good from service_levels order by started_at")
+    assert [row["good"] for row in good] == [1, 2, 9, 2, 3]
+
+
+def test_of_two_arrow_rows_with_one_key_the_later_stays(store):
+    twice = pa.concat_tables([levels([1.0, 2.0]), levels([3.0])])
+    assert store.write("service_levels", twice, "prometheus") == Written(inserted=2)
+    assert [row["good"] for row in store.rows("select good from service_levels order by started_at")] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (levels([1.0, None]), "row 2, column good: is empty; number is needed"),
+        (levels(["much"]), "column good: string is no number"),
+        (levels([1.0]).drop_columns(["total"]), "row 1, column total: is empty"),
+        (levels([1.0], colour=["red"]), "colour: no such column"),
+        (levels([1.0]).set_column(1, "started_at", pa.array([1])), "column started_at: int64 is no instant"),
+    ],
+)
+def test_an_arrow_table_that_does_not_fit_is_refused(store, wrong, words):
+    with pytest.raises(RowError) as caught:
+        store.write("service_levels", wrong, "prometheus")
+    assert words in str(caught.value) and store.service_levels.rows() == []
+
+
+def test_arrow_values_become_the_stores_types(store):
+    zone = pa.array([datetime(2026, 3, 2, 9, tzinfo=timezone(timedelta(hours=7)))], pa.timestamp("ms", "Asia/Jakarta"))
+    given = pa.table(
+        {"repository": pa.array(["a/b"]).dictionary_encode(), "tag": ["v1"], "sha": ["a1"], "annotated": [False],
+         "tagged_at": zone}
+    )  # fmt: skip
+    store.write("tags", given, "git")
+    assert store.tags.rows()[0]["tagged_at"] == datetime(2026, 3, 2, 2)
+    given = levels([1.0]).set_column(3, "good", pa.array([7]))
+    store.write("service_levels", given, "prometheus")
+    assert store.service_levels.rows()[0]["good"] == 7.0
+    assert store.service_levels.rows()[0]["source"] == "prometheus"
+
+
+def test_people_in_an_arrow_table_are_stored_as_the_policy_says(store):
+    text = {"repository": "a/b", "state": "open", "author": "ann", "title": "ask ann@example.com"}
+    given = pa.table({**{name: [value] for name, value in text.items()}, "number": [1], "created_at": [MONDAY]})
+    store.write("issues", given, "github", people=People("pseudonym", b"key"))
+    (row,) = store.issues.rows()
+    assert row["author"].startswith("person-") and "ann" not in row["title"]
 
 
 def test_row_order_does_not_matter(tmp_path):

@@ -41,7 +41,7 @@ class GitHubSecurity:
         refused: list[str] = []
         for kind, (path, permission) in LISTS.items():
             try:
-                for page in self.client.pages(f"/repos/{self.repository}{path}"):
+                for page in self.client.pages(f"/repos/{self.repository}{path}", guess=False):
                     rows = [row for raw in page if (row := _row(kind, raw, self.repository)) is not None]
                     missing += len(page) - len(rows)
                     fetched += len(rows)

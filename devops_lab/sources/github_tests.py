@@ -63,8 +63,11 @@ class GitHubTests:
                     yield "test_runs", [run]
             except MissingError:
                 missing += 1
-            except (RefusedError, LimitError) as problem:
+            except RefusedError as problem:
                 refused = f"{problem}; the token may lack the permission Actions: read"
+                break
+            except LimitError as problem:
+                refused = str(problem)
                 break
         yield "sync_ledger", ledger_rows(since or EPOCH, until, fetched, missing, refused)
 

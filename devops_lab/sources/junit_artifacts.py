@@ -95,5 +95,5 @@ def _meaning(status: int, place: str) -> SourceError:
     if status in (404, 410):
         return MissingError(f"{place}: it is gone (HTTP {status})")
     if status in (401, 403):
-        return RefusedError(f"{place}: HTTP {status}; the token may lack the permission Actions: read")
+        return RefusedError(f"{place}: HTTP {status}")
     return SourceError(f"{place}: HTTP {status}")

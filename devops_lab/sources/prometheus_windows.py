@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from devops_lab.sources.prometheus_rows import instant, seconds
+import numpy as np
+
+from devops_lab.sources.prometheus_rows import Ends, instant, seconds
 from devops_lab.sources.prometheus_server import MOST_POINTS
 
 OVERLAP = 2  # steps that are read again: their last scrapes may have come late
@@ -61,18 +63,14 @@ def longest(step: int, raw: bool) -> int:
     return max(RAW_WINDOW // step, 1) * step if raw else MOST_POINTS * step
 
 
-def runs(ends: Collection[int], asked: Slice, step: int, tolerance: int) -> list[tuple[Slice, int]]:
+def runs(ends: Collection[int] | Ends, asked: Slice, step: int, tolerance: int) -> list[tuple[Slice, int]]:
     """Return (window, steps missing in it) of each run of known steps; gaps over `tolerance` seconds are in none.
 
     A run that begins or ends near the slice's edge reaches to it, so that neighbouring slices make one window.
     """
-    found: list[list[int]] = []
-    for end in sorted(ends):
-        if found and end - found[-1][1] <= tolerance + step:
-            found[-1][1] = end
-            found[-1][2] += 1
-        else:
-            found.append([end - step, end, 1])
+    known = np.unique(np.fromiter(ends, np.int64, len(ends)))
+    parts = np.split(known, np.flatnonzero(np.diff(known) > tolerance + step) + 1) if len(known) else []
+    found = [[int(part[0]) - step, int(part[-1]), len(part)] for part in parts]
     if found and found[0][0] - asked.first <= tolerance:
         found[0][0] = asked.first
     if found and asked.last - found[-1][1] <= tolerance:
