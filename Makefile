@@ -27,8 +27,12 @@ lint: .venv/ready  ## ruff and mypy
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-bench: .venv/ready  ## ratios of speed within one run; LAB_DATA is the folder of the real data
+bench: .venv/ready  ## speed as ratios within one run, and how right the statistics are; LAB_DATA is the real data's folder
 	.venv/bin/python tests/bench.py $(ARGS)
+	.venv/bin/python tests/prometheus_bench.py
+	.venv/bin/python tests/impact_bench.py
+	.venv/bin/python tests/coverage_bench.py
+	.venv/bin/python tests/grades_bench.py
 
 # uv comes from PyPI: through venv and pip where Python has them, else (bare Debian) its wheel by hand, checked.
 define BOOTSTRAP

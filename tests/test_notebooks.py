@@ -13,7 +13,7 @@ from devops_lab.reports.kernel import run
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-REPORTS = [path for path in NOTEBOOKS if path.name.startswith("report_")]
+REPORTS = [path for path in NOTEBOOKS if path.name.startswith(("report_", "02_", "1"))]  # rendered by papermill
 LONGEST_CELL = 12
 
 

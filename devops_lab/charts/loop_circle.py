@@ -13,29 +13,37 @@ import plotly.graph_objects as go
 from devops_lab import words
 from devops_lab.charts import style
 from devops_lab.charts.figures import finish
+from devops_lab.language import Language, marked, of
 
 PHASES = ("plan", "code", "build", "test", "release", "deploy", "operate", "monitor")
+NAMES = {
+    "plan": marked("Plan"), "code": marked("Code"), "build": marked("Build"), "test": marked("Test"),
+    "release": marked("Release"), "deploy": marked("Deploy"), "operate": marked("Operate"),
+    "monitor": marked("Monitor"),
+}  # fmt: skip
 LINE = 16  # characters of a line beside the wheel: it has to fit a phone
 REASON_LINES = 3
+_NEAR_ONE = 0.9  # shares beyond keep the digits in which they differ
 _REACH = 2.42  # half the picture's width and height, in radii
 _ROWS = (1.62, 0.58, -0.58, -1.62)  # where the words stand, in radii
 _SIDE = 1.16  # how far from the middle the words begin
 
 
-def loop_wheel(values: Mapping[str, Any], *, centre: str = "", title: str = "") -> go.Figure:
+def loop_wheel(values: Mapping[str, Any], *, centre: str = "", title: str = "", t: Language | None = None) -> go.Figure:
     """Draw the eight phases round a circle, clockwise from plan at the top right.
 
     `values` has, for each phase, a row of ``Metric.window`` (metric, unit, value, n, low, high), to which ``label``
     may give another name; or a text, or ``value`` missing with a ``reason``: why nothing is known, which is drawn grey.
     `centre` is said in the middle ("12 days|from issue to production": a "|" breaks the line).
     """
+    t = t or of()
     figure = go.Figure()
-    said = {phase: _said(values.get(phase, "not measured")) for phase in PHASES}
+    said = {phase: _said(values.get(phase, t("not measured")), t) for phase in PHASES}
     known = [phase for phase in PHASES if said[phase][0]]
     _ring(figure)
     for index, phase in enumerate(PHASES):
-        _phase(figure, index, phase, said[phase])
-    _dots(figure, said)
+        _phase(figure, index, t(NAMES[phase]), said[phase])
+    _dots(figure, said, t)
     if centre:
         first, _, rest = centre.partition("|")
         lines = [f"<b>{html.escape(first)}</b>", *map(html.escape, textwrap.wrap(rest, 16))]
@@ -44,43 +52,56 @@ def loop_wheel(values: Mapping[str, Any], *, centre: str = "", title: str = "") 
     figure.update_yaxes(visible=False, range=[-2.25, 2.25], rangemode="normal", scaleanchor="x", scaleratio=1)
     figure.update_layout(margin={"l": 0, "r": 0})
     dark = [phase for phase in PHASES if phase not in known]
-    finding = title or _finding(known, dark)
-    spread = " " + " ".join(f"{phase.capitalize()}: {' '.join(said[phase][2])}." for phase in PHASES)
-    return finish(figure, finding, "Headline of each phase · small: observations and 95 % interval", spread, height=396)
+    finding = title or _finding(known, dark, t)
+    spread = " " + " ".join(f"{t(NAMES[phase])}: {' '.join(said[phase][2])}." for phase in PHASES)
+    subtitle = t("Headline of each phase · small: observations and 95 % interval")
+    return finish(figure, finding, subtitle, spread, height=396)
 
 
-def _finding(known: list[str], dark: list[str]) -> str:
+def _finding(known: list[str], dark: list[str], t: Language) -> str:
     if not dark:
-        return "All eight phases of the loop are measured"
+        return t("All eight phases of the loop are measured")
     if not known:
-        return "No phase of the loop is measured yet"
-    named = dark[0] if len(dark) == 1 else f"{', '.join(dark[:-1])} and {dark[-1]}"
-    return f"{len(known)} of 8 phases of the loop are measured; nothing is known of {named}"
+        return t("No phase of the loop is measured yet")
+    names = [t(NAMES[phase]).lower() for phase in dark]
+    named = names[0] if len(names) == 1 else t("{some} and {last}", some=", ".join(names[:-1]), last=names[-1])
+    return t(
+        "{count} of 8 phases of the loop are measured; nothing is known of {phases}", count=len(known), phases=named
+    )
 
 
-def _said(row: Any) -> tuple[bool, str, list[str]]:
+def _said(row: Any, t: Language) -> tuple[bool, str, list[str]]:
     """Return whether a phase has a value, the HTML beside its node, and the same in plain lines."""
     if isinstance(row, str) or row is None or _nothing(row):
-        reason = row if isinstance(row, str) else (row or {}).get("reason") or "nothing happened"
+        reason = row if isinstance(row, str) else (row or {}).get("reason") or t("nothing happened")
         lines = textwrap.wrap(reason, LINE)
         if len(lines) > REASON_LINES:
             lines = [*lines[: REASON_LINES - 1], lines[REASON_LINES - 1][: LINE - 1].rstrip() + "…"]
-        return False, "<br>".join(["no data", *map(html.escape, lines)]), ["no data,", reason]
+        return False, "<br>".join([t("no data"), *map(html.escape, lines)]), [f"{t('no data')},", reason]
     unit, metric = str(row["unit"]), str(row["metric"])
     count = 0 if words.missing(row["n"]) else row["n"]
-    spread = _spread(row, unit)
-    label = str(row.get("label") or words.label(metric).lower())
-    small = textwrap.wrap(label, LINE) + (
-        [f"{words.whole(count)} · {spread}"] if spread else [f"n {words.whole(count)}"]
-    )
+    spread, seen, answer = t.number(_spread(row, unit)), t.number(words.whole(count)), t.number(words.answer(row))
+    label = str(row.get("label") or t.label(metric).lower())
+    small = textwrap.wrap(label, LINE) + _evidence(seen, spread)
     if row.get("too_few"):
-        small[-1] = f"too few: {words.whole(count)}"
-    text = f'<span style="font-size:13.5px"><b>{html.escape(words.answer(row))}</b></span>'
-    return True, "<br>".join([text, *map(html.escape, small)]), [words.answer(row), *small]
+        small = [*textwrap.wrap(label, LINE), t("too few: {count}", count=seen)]
+    text = f'<span style="font-size:13.5px"><b>{html.escape(answer)}</b></span>'
+    return True, "<br>".join([text, *map(html.escape, small)]), [answer, *small]
+
+
+def _evidence(seen: str, spread: str) -> list[str]:
+    """Return observations and interval in one line, in two where they would not fit."""
+    if not spread:
+        return [f"n {seen}"]
+    both = f"{seen} · {spread}"
+    return [both] if len(both) <= LINE else [f"n {seen}", spread]
 
 
 def _spread(row: Mapping[str, Any], unit: str) -> str:
     """Return the interval without its unit where the value above has the same: "2.7–23"."""
+    low, high = row.get("low", math.nan), row.get("high", math.nan)
+    if unit == "share" and not words.missing(low) and low > _NEAR_ONE and not words.missing(high):
+        return f"{words.share(low).partition(words.SPACE)[0]}–{words.share(high).partition(words.SPACE)[0]}"
     spread = words.interval(row.get("low", math.nan), row.get("high", math.nan), unit)
     _, _, said = words.answer(row).replace(words.SPACE, " ").partition(" ")
     return spread.replace(words.SPACE, " ").removesuffix(said).strip() if said else spread
@@ -126,7 +147,7 @@ def _ring(figure: go.Figure) -> None:
     )
 
 
-def _dots(figure: go.Figure, said: Mapping[str, tuple[bool, str, list[str]]]) -> None:
+def _dots(figure: go.Figure, said: Mapping[str, tuple[bool, str, list[str]]], t: Language) -> None:
     places = [_place(index) for index in range(8)]
     figure.add_trace(
         go.Scatter(
@@ -139,13 +160,13 @@ def _dots(figure: go.Figure, said: Mapping[str, tuple[bool, str, list[str]]]) ->
                 "color": [style.ACCENT if said[phase][0] else style.CONTEXT for phase in PHASES],
                 "line": {"width": 2, "color": style.CONTEXT},
             },
-            text=[f"<b>{phase}</b><br>{'<br>'.join(map(html.escape, said[phase][2]))}" for phase in PHASES],
+            text=[f"<b>{t(NAMES[phase])}</b><br>{'<br>'.join(map(html.escape, said[phase][2]))}" for phase in PHASES],
             hovertemplate="%{text}<extra></extra>",
         )
     )
 
 
-def _phase(figure: go.Figure, index: int, phase: str, said: tuple[bool, str, list[str]]) -> None:
+def _phase(figure: go.Figure, index: int, name: str, said: tuple[bool, str, list[str]]) -> None:
     """Write a phase's words beside the wheel, and a thin line from its node to them."""
     right = index < 4
     x, y = _place(index)
@@ -156,7 +177,7 @@ def _phase(figure: go.Figure, index: int, phase: str, said: tuple[bool, str, lis
         type="line", x0=x * 1.12, y0=y * 1.12, x1=side * 0.96, y1=row, layer="below",
         line={"color": style.GRID, "width": 1},
     )  # fmt: skip
-    text = f"<b>{phase.capitalize()}</b><br>{said[1]}"
+    text = f"<b>{name}</b><br>{said[1]}"
     _words(figure, side, row, text, 11, "left" if right else "right", colour)
 
 

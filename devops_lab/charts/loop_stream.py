@@ -14,8 +14,23 @@ from devops_lab import words
 from devops_lab.charts import style
 from devops_lab.charts.axes import time_axis
 from devops_lab.charts.figures import finish, nothing, shift
+from devops_lab.language import Language, marked, of
 
 WAITING = "waiting"
+STAGES = (  # the stages that a summary names, and what stands behind "wait longest"
+    marked("in the backlog"), marked("begun, nothing written"), marked("coding"),
+    marked("waiting for a first review"), marked("in review"), marked("waiting for the merge"),
+    marked("waiting for a runner"), marked("building"), marked("waiting for the tests"), marked("testing"),
+    marked("waiting for a release"), marked("waiting for a deployment"), marked("deploying"),
+)  # fmt: skip
+LONGEST = (
+    marked("for a first review"), marked("for the merge"), marked("for a runner"), marked("for the tests"),
+    marked("for a release"), marked("for a deployment"),
+)  # fmt: skip
+LINKS = (
+    marked("issue"), marked("pull request"), marked("review"), marked("build"), marked("test"), marked("release"),
+    marked("deployment"), marked("service level"),
+)  # fmt: skip
 EDGE = 0.12  # of the line: words so near to its end begin or stop there
 NAMED = 0.01  # of the line: what is shorter has no number of its own
 LABELLED = 0.12  # of the line: shorter segments are named below it
@@ -25,54 +40,75 @@ _ROW = 34  # pixels of a stage in the waterfall
 _SHORTEST = 0.004  # of the axis: what takes less is drawn so long
 
 
-def value_stream(summary: Any) -> go.Figure:
+def value_stream(summary: Any, *, t: Language | None = None) -> go.Figure:
     """Draw the stages of the loop in order as one line; a segment is as long as its share of all the changes' time.
 
     `summary` is what ``loop.summary`` returns.  Shares, because they add up to the whole and medians do not; the median
     stands at the segment.  Work is solid, waiting is hatched, the bottleneck amber.  Segments too short for words are
     named below the line, never drawn longer than they are.
     """
+    t = t or of()
     rows = [row for row in summary.stages.to_dict("records") if row["total"]]
     if not rows:
-        return nothing("value stream", summary.reason or "No change took any time.")
+        reason = t(summary.reason) if summary.reason else t("No change took any time.")
+        return nothing("value stream", reason, t("Value stream: nothing to draw"))
     worst = None if summary.bottleneck is None else summary.bottleneck["stage"]
     figure, begin, short, sides = go.Figure(), 0.0, [], 0
     for row in rows:
-        _segment(figure, row, begin, row["stage"] == worst)
+        _segment(figure, row, begin, row["stage"] == worst, t)
         if row["share"] >= LABELLED:
-            _label(figure, row, begin + row["share"] / 2, sides % 2 == 0, row["stage"] == worst)
+            _label(figure, row, begin + row["share"] / 2, sides % 2 == 0, row["stage"] == worst, t)
             sides += 1
         else:
             short.append(row)
         begin += row["share"]
-    lines = _wrapped(short)
+    lines = _wrapped(short, t)
     low = -0.62 - (1.5 if sides > 1 else 0)
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[low, 2.0], rangemode="normal")
     figure.update_layout(barmode="overlay", bargap=0, margin={"b": 8 + 17 * len(lines)})
     if lines:
         _below(figure, lines)
-    title, subtitle = _stream_words(summary, rows)
-    spread = " " + "; ".join(f"{row['stage']}: {words.share(row['share'])}" for row in rows) + "."
+    title, subtitle = _stream_words(summary, rows, t)
+    spread = " " + "; ".join(f"{t(row['stage'])}: {t.value(row['share'], 'share')}" for row in rows) + "."
     return finish(figure, title, subtitle, spread, height=int((2.0 - low) * 48) + 8 + 17 * len(lines))
 
 
-def _stream_words(summary: Any, rows: list[dict[str, Any]]) -> tuple[str, str]:
-    start = "issue" if rows[0]["phase"] == "plan" else "first commit"
-    changes = words.plural(summary.changes, "change")
-    subtitle = f"Share of all time, and the median · {changes} · solid: somebody works, hatched: the change waits"
+def _stream_words(summary: Any, rows: list[dict[str, Any]], t: Language) -> tuple[str, str]:
+    start = t("issue") if rows[0]["phase"] == "plan" else t("first commit")
+    changes = t.many("{count} change", "{count} changes", summary.changes)
+    subtitle = t(
+        "Share of all time, and the median · {changes} · solid: somebody works, hatched: the change waits",
+        changes=changes,
+    )
     if summary.bottleneck is None:
-        return f"Nothing waits between {start} and production", subtitle
-    stage = str(summary.bottleneck["stage"]).removeprefix("waiting ")
-    part = words.share(summary.bottleneck["share"])
-    return f"Changes wait longest {stage}: {part} of the time from {start} to production", subtitle
+        return t("Nothing waits between {start} and production", start=start), subtitle
+    title = t(
+        "Changes wait longest {stage}: {share} of the time from {start} to production",
+        stage=waiting(str(summary.bottleneck["stage"]), t),
+        share=t.value(summary.bottleneck["share"], "share"),
+        start=start,
+    )
+    return title, subtitle
 
 
-def _segment(figure: go.Figure, row: dict[str, Any], begin: float, worst: bool) -> None:
+def waiting(stage: str, t: Language) -> str:
+    """Return what stands behind "wait longest": "waiting for a release" → "for a release", "in the backlog" as is."""
+    return t(stage.removeprefix("waiting "))
+
+
+def _segment(figure: go.Figure, row: dict[str, Any], begin: float, worst: bool, t: Language) -> None:
     waits = row["kind"] == WAITING
     colour = style.UNPLANNED if worst else style.CONTEXT if waits else style.ACCENT
-    said = f"<b>{row['stage']}</b><br>median {words.hours(row['median'])} ({words.exact(row['median'], 'hours')})"
-    said += f"<br>{words.share(row['share'])} of all time<br>{words.plural(row['n'], 'change')}"
+    exact = t.number(words.exact(row["median"], "hours"))
+    said = "<br>".join(
+        [
+            f"<b>{t(row['stage'])}</b>",
+            t("median {median} ({exact})", median=t.hours(row["median"]), exact=exact),
+            t("{share} of all time", share=t.value(row["share"], "share")),
+            t.many("{count} change", "{count} changes", row["n"]),
+        ]
+    )
     figure.add_trace(
         go.Bar(
             x=[row["share"]],
@@ -95,9 +131,9 @@ def _fill(colour: str, waits: bool) -> dict[str, Any]:
     return {"color": colour, "pattern": pattern}
 
 
-def _label(figure: go.Figure, row: dict[str, Any], x: float, above: bool, worst: bool) -> None:
-    name = "<br>".join(textwrap.wrap(row["stage"], _LINE))
-    value = f"<b>{words.share(row['share'])}</b><br>{words.hours(row['median'])}"
+def _label(figure: go.Figure, row: dict[str, Any], x: float, above: bool, worst: bool, t: Language) -> None:
+    name = "<br>".join(textwrap.wrap(t(row["stage"]), _LINE))
+    value = f"<b>{t.value(row['share'], 'share')}</b><br>{t.hours(row['median'])}"
     text = f"{name}<br>{value}" if above else f"{value}<br>{name}"
     edge = "left" if x < EDGE else "right" if x > 1 - EDGE else "center"
     figure.add_annotation(
@@ -119,50 +155,51 @@ def _below(figure: go.Figure, lines: list[str]) -> None:
     )  # fmt: skip
 
 
-def _wrapped(short: list[dict[str, Any]]) -> list[str]:
+def _wrapped(short: list[dict[str, Any]], t: Language) -> list[str]:
     """Return the lines that name the short segments: share and median, the least ones together."""
     said = [
-        f"{row['stage']} {words.share(row['share'])} ({words.hours(row['median'])})"
+        f"{t(row['stage'])} {t.value(row['share'], 'share')} ({t.hours(row['median'])})"
         for row in short
         if row["share"] >= NAMED
     ]
-    least = [row["stage"] for row in short if row["share"] < NAMED]
+    least = [t(row["stage"]) for row in short if row["share"] < NAMED]
     if least:
-        said.append(f"under {words.share(NAMED)}: {', '.join(least)}")
-    return textwrap.wrap("Shorter: " + "; ".join(said), 62) if said else []
+        said.append(t("under {share}: {stages}", share=t.value(NAMED, "share"), stages=", ".join(least)))
+    return textwrap.wrap(t("Shorter: {stages}", stages="; ".join(said)), 62) if said else []
 
 
-def change_trace(trace: Any, *, timezone: str = "UTC") -> go.Figure:
+def change_trace(trace: Any, *, timezone: str = "UTC", t: Language | None = None) -> go.Figure:
     """Draw one change as a waterfall: a row for each stage that took time, and the failures after its deployment.
 
     `trace` is what ``loop.trace`` returns.  Work is solid, waiting is hatched, the longest wait amber; a stage whose
     time holds others nobody knows the ends of says so on hover.
     """
+    t = t or of()
     change = trace.change
     name = _title_of(change)
     rows = [row for row in trace.stages.to_dict("records") if row["microseconds"]]
     if not rows:
-        return nothing("change", "It was in production at once: nothing lies between its points.", name)
+        return nothing("change", t("It was in production at once: nothing lies between its points."), name)
     waits = [row for row in rows if row["kind"] == WAITING and row["microseconds"]]
     worst = max(waits, key=lambda row: row["microseconds"])["stage"] if waits else None
     figure = go.Figure()
     start, end = shift(rows[0]["started_at"], timezone), shift(rows[-1]["ended_at"], timezone)
     length = max(end - start, timedelta(minutes=1))
     for place, row in enumerate(rows):
-        _step(figure, row, -place, timezone, length, row["stage"] == worst)
+        _step(figure, row, -place, timezone, length, row["stage"] == worst, t)
     marks = len(trace.failures)
     last = end
     if marks:
         last = max(last, *(shift(one, timezone) for one in trace.failures["started_at"]))
-        _failures(figure, trace.failures, -len(rows), timezone, last)
+        _failures(figure, trace.failures, -len(rows), timezone, last, t)
     edge = (max(last - start, length)) * 0.01
     time_axis(figure, start - edge, max(last, start + length) + edge, grid=True)
     figure.update_xaxes(nticks=5)
     bottom = -len(rows) + (-0.6 if marks else 0.5)
     figure.update_yaxes(visible=False, range=[bottom, 0.85], rangemode="normal")
     figure.update_layout(bargap=0, barmode="overlay")
-    title, subtitle = _trace_words(trace, name, worst)
-    spread = " " + "; ".join(f"{row['stage']}: {words.hours(row['hours'])}" for row in rows) + "."
+    title, subtitle = _trace_words(trace, name, worst, t)
+    spread = " " + "; ".join(f"{t(row['stage'])}: {t.hours(row['hours'])}" for row in rows) + "."
     return finish(figure, title, subtitle, spread, height=30 + int((0.85 - bottom) * _ROW))
 
 
@@ -171,30 +208,39 @@ def _title_of(change: dict[str, Any]) -> str:
     return number if number.startswith("#") else number[:10]
 
 
-def _trace_words(trace: Any, name: str, worst: str | None) -> tuple[str, str]:
-    took = words.hours(trace.hours)
-    title = f"{name} took {took} to production"
+def _trace_words(trace: Any, name: str, worst: str | None, t: Language) -> tuple[str, str]:
+    took = t.hours(trace.hours)
+    title = t("{change} took {hours} to production", change=name, hours=took)
     if worst is not None and trace.hours:
         part = trace.stages.loc[trace.stages["stage"] == worst, "hours"].sum() / trace.hours
-        place = worst if not worst.startswith("in ") else f"waiting {worst}"
-        title += f", {words.share(float(part))} of it {place}"
+        share, stage = t.value(float(part), "share"), waiting(worst, t)
+        title = t(
+            "{change} took {hours} to production, {share} of it waiting {stage}",
+            change=name,
+            hours=took,
+            share=share,
+            stage=stage,
+        )
     text = str(trace.change.get("title") or "")
     text = text if len(text) <= NAME else text[: NAME - 1] + "…"
-    subtitle = " · ".join(
-        part for part in (html.escape(text), "solid: somebody works, hatched: the change waits") if part
-    )
+    key = t("solid: somebody works, hatched: the change waits")
+    subtitle = " · ".join(part for part in (html.escape(text), key) if part)
     if trace.broken:
-        subtitle += f" · not linked: {', '.join(trace.broken)}"
+        subtitle += " · " + t("not linked: {links}", links=", ".join(t(link) for link in trace.broken))
     return title, subtitle
 
 
-def _step(figure: go.Figure, row: dict[str, Any], y: int, timezone: str, length: timedelta, worst: bool) -> None:
+def _step(
+    figure: go.Figure, row: dict[str, Any], y: int, timezone: str, length: timedelta, worst: bool, t: Language
+) -> None:
     begin, waits = shift(row["started_at"], timezone), row["kind"] == WAITING
     colour = style.UNPLANNED if worst else style.CONTEXT if waits else style.ACCENT
     spent = max(row["ended_at"] - row["started_at"], length * _SHORTEST)
-    said = f"<b>{row['stage']}</b><br>{words.hours(row['hours'])}<br>{words.moment(row['started_at'], timezone)}"
+    said = f"<b>{t(row['stage'])}</b><br>{t.hours(row['hours'])}<br>{words.moment(row['started_at'], timezone)}"
     said += f" – {words.moment(row['ended_at'], timezone)}"
-    said += f"<br>with: {row['bridged']}" if row["bridged"] else ""
+    if row["bridged"]:
+        bridged = [t(stage) for stage in STAGES if stage in row["bridged"]]
+        said += "<br>" + t("with: {stages}", stages=", ".join(bridged))
     figure.add_trace(
         go.Bar(
             x=[spent / timedelta(milliseconds=1)],
@@ -207,7 +253,7 @@ def _step(figure: go.Figure, row: dict[str, Any], y: int, timezone: str, length:
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )
-    took = f"{row['stage']} · <b>{words.hours(row['hours'])}</b>"
+    took = f"{t(row['stage'])} · <b>{t.hours(row['hours'])}</b>"
     _above(figure, took if not worst else f"<b>{took}</b>", y)
 
 
@@ -217,7 +263,7 @@ def _above(figure: go.Figure, text: str, y: float) -> None:
     )
 
 
-def _failures(figure: go.Figure, failures: pd.DataFrame, y: int, timezone: str, last: Any) -> None:
+def _failures(figure: go.Figure, failures: pd.DataFrame, y: int, timezone: str, last: Any, t: Language) -> None:
     """Mark failures charged to the deployment with crosses, in a row of their own."""
     said = [
         f"<b>{html.escape(str(row['title'] or row['failure_id'])[:NAME])}</b><br>"
@@ -234,4 +280,7 @@ def _failures(figure: go.Figure, failures: pd.DataFrame, y: int, timezone: str, 
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    _above(figure, f"{words.plural(len(failures), 'failure')} charged to its deployment", y)
+    charged = t.many(
+        "{count} failure charged to its deployment", "{count} failures charged to its deployment", len(failures)
+    )
+    _above(figure, charged, y)

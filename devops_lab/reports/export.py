@@ -55,6 +55,7 @@ def page(notebook: Any, title: str) -> str:
     environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html.j2").render(
         title=title,
+        language=_language(notebook),
         sections=sections,
         contents=[section for section in sections if section.title],
         policy=_policy(scripts),
@@ -62,6 +63,12 @@ def page(notebook: Any, title: str) -> str:
         styles=Markup(_text("page.css") + _text("pieces.css")),
         colours=Markup(_json(embedding.COLOURS)),
     )
+
+
+def _language(notebook: Any) -> str:
+    """Return the code of the language that the notebook was asked to write in, for the page's ``lang``."""
+    given = notebook.metadata.get("papermill", {}).get("parameters", {}).get("language")
+    return given if isinstance(given, str) and re.fullmatch(r"[A-Za-z]{2,3}", given) else "en"
 
 
 def _policy(scripts: list[str]) -> str:
@@ -91,6 +98,10 @@ def _sections(notebook: Any) -> list[Section]:
             _take_markdown(sections, cell.source)
         elif cell.cell_type == "code":
             for output in cell.outputs:
+                words = output.get("data", {}).get("text/markdown", "")
+                if words.startswith("## "):  # a heading that a piece says, in the page's language
+                    _take_markdown(sections, words)
+                    continue
                 _take_output(sections[-1], output, f"chart-{len(sections)}-{sections[-1].charts + 1}")
     return [section for section in sections if section.blocks]
 

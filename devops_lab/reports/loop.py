@@ -6,13 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from devops_lab import metrics, words
+from devops_lab import charts, words
+from devops_lab.charts.loop_stream import waiting
 from devops_lab.delivery import loop
 from devops_lab.delivery.loop_stages import WAITING
-from devops_lab.delivery.loop_summary import stages_frame
-from devops_lab.errors import QuestionError
+from devops_lab.delivery.loop_summary import HOUR, stages_frame
+from devops_lab.errors import LabError
+from devops_lab.language import Language, marked, of
+from devops_lab.reports import phases
 from devops_lab.reports.evidence import short
-from devops_lab.reports.page import Column, Piece, paragraph, shortened, table
+from devops_lab.reports.page import MOST_ROWS, Column, Piece, html, joined, paragraph, shortened, table, together
 from devops_lab.reports.question import Question
 
 HEADLINES = {  # phase → the metrics of which the first with a value is the phase's headline
@@ -25,6 +28,29 @@ HEADLINES = {  # phase → the metrics of which the first with a value is the ph
     "operate": ("saturation", "restart_rate", "time_to_patch", "infrastructure_change_share"),
     "monitor": ("slo_attainment", "availability", "incident_count"),
 }
+NOTHING = marked("no change was deployed in this time")
+_KINDS = {"waiting": marked("waiting"), "working": marked("working")}
+_PURPOSE = marked(
+    "Every change goes round one loop: planned, written, built, tested, released, deployed, operated, monitored, and "
+    "what is seen there is planned next. This page puts the eight phases side by side and follows the changes from the "
+    "issue to production: most of the time somebody is not working on a change, it waits for somebody."
+)
+
+
+def top(asked: Question) -> Piece:
+    """Return the page's title, its window, the instant it speaks for, and what the loop is."""
+    return together(header(asked, asked.t("The loop")), paragraph(asked.t(_PURPOSE), "lead"))
+
+
+def header(asked: Question, name: str) -> Piece:
+    """Return a page's title (`name` and what it is about), its window, and the instant it speaks for."""
+    t, (start, end) = asked.t, asked.window
+    title = f"{name} · {phases.about(asked)}"
+    moment = f"{words.moment(asked.as_of, asked.timezone)} {asked.timezone}"
+    parts = [t.window(start, end, asked.timezone), t("as known on {moment}", moment=moment)]
+    line = joined((html("<span>{}</span>", part) for part in parts), " · ")
+    head = html('<header class="lab-heading"><h1>{}</h1><p>{}</p></header>', title, line)
+    return Piece(head, "\n".join([title, " · ".join(parts)]))
 
 
 def summary(question: Question) -> loop.Summary:
@@ -40,98 +66,156 @@ def headlines(question: Question) -> dict[str, Any]:
     return {phase: _headline(question, names) for phase, names in HEADLINES.items()}
 
 
-def finding(found: loop.Summary) -> Piece:
+def wheel(question: Question, found: loop.Summary) -> Any:
+    """Draw the eight phases with their headlines, and in the middle how long half of the changes took at most."""
+    t = question.t
+    middle = "" if found.median is None else f"{t.hours(found.median)}|{t('to production, median')}"
+    return charts.loop_wheel(headlines(question), centre=middle, t=t)
+
+
+def finding(found: loop.Summary, t: Language | None = None) -> Piece:
     """Return the loop in two sentences: where changes wait longest, and how many have a whole chain."""
+    t = t or of()
     if not found.changes:
-        return paragraph(f"There is nothing to say: {found.reason}.", "lead")
-    waits = "Nothing waits"
-    if found.bottleneck is not None:
-        stage = str(found.bottleneck["stage"]).removeprefix("waiting ")
-        waits = f"Changes wait longest {stage}: {words.share(found.bottleneck['share'])} of their time"
-    chain = f"{words.share(found.whole or 0.0)} of {words.plural(found.changes, 'change')} have a whole chain"
+        return paragraph(t("There is nothing to say: {reason}.", reason=t(found.reason)), "lead")
+    return paragraph(f"{waits(found, t)} {_chains(found, t)}", "lead")
+
+
+def waits(found: loop.Summary, t: Language) -> str:
+    """Return the sentence that names the bottleneck with its share."""
+    worst = found.bottleneck
+    if worst is None:
+        return t("Nothing waits.")
+    stage, share = waiting(str(worst["stage"]), t), t.value(worst["share"], "share")
+    return t("Changes wait longest {stage}: {share} of their time.", stage=stage, share=share)
+
+
+def _chains(found: loop.Summary, t: Language) -> str:
+    changes = t.many("{count} change", "{count} changes", found.changes)
+    share = t.value(found.whole or 0.0, "share")
     lost = found.broken[found.broken["missing"] > 0]
-    if len(lost):
-        worst = lost.loc[lost["share"].idxmax()]
-        chain += f"; most often the {worst['link']} is missing ({words.share(worst['share'])})"
-    return paragraph(f"{waits}. {chain}.", "lead")
+    if lost.empty:
+        return t("{share} of {changes} have a whole chain.", share=share, changes=changes)
+    worst = lost.loc[lost["share"].idxmax()]
+    return t(
+        "{share} of {changes} have a whole chain; most often the {link} is missing ({part}).",
+        share=share,
+        changes=changes,
+        link=t(worst["link"]),
+        part=t.value(worst["share"], "share"),
+    )
 
 
-def stages(found: loop.Summary) -> Piece:
+def stages(found: loop.Summary, t: Language | None = None) -> Piece:
     """Return the stages in order: how many changes, the median, and the share of all their time."""
+    t = t or of()
     if found.stages.empty:
-        return paragraph(f"No stages: {found.reason or 'nothing was deployed'}.")
+        return paragraph(t("No stages: {reason}.", reason=t(found.reason or NOTHING)))
     worst = None if found.bottleneck is None else found.bottleneck["stage"]
     columns = [
-        Column("Phase", lambda row: row["phase"]),
-        Column("Stage", lambda row: row["stage"] + (" (the bottleneck)" if row["stage"] == worst else "")),
-        Column("Kind", lambda row: row["kind"]),
-        Column("Changes", lambda row: words.whole(row["n"]), numeric=True),
-        Column("Median", lambda row: words.hours(row["median"]), numeric=True),
-        Column("All together", lambda row: words.hours(row["total"]), numeric=True),
-        Column("Share of all time", lambda row: words.share(row["share"]), numeric=True),
+        Column(t("Stage"), lambda row: t(row["stage"]) + (t(" (the bottleneck)") if row["stage"] == worst else "")),
+        Column(t("Phase"), lambda row: t(phases.phase_of(row["phase"]).title)),
+        Column(t("Kind"), lambda row: t(_KINDS[row["kind"]])),
+        Column(t("Changes"), lambda row: t.number(words.whole(row["n"])), numeric=True),
+        Column(t("Median"), lambda row: t.hours(row["median"]), numeric=True),
+        Column(t("All together"), lambda row: t.hours(row["total"]), numeric=True),
+        Column(t("Share of all time"), lambda row: t.value(row["share"], "share"), numeric=True),
     ]
     return table(found.stages.to_dict("records"), columns)
 
 
-def broken(found: loop.Summary) -> Piece:
+def broken(found: loop.Summary, t: Language | None = None) -> Piece:
     """Return, for each link of the chain, how many changes should have it and how many lack it; the most lost first."""
+    t = t or of()
     rows = found.broken.sort_values(["missing", "share"], ascending=False, kind="stable")
     if rows.empty:
-        return paragraph("No links are expected: nothing was deployed.")
+        return paragraph(t("No links are expected: nothing was deployed."))
     columns = [
-        Column("Link", lambda row: row["link"]),
-        Column("Expected", lambda row: words.whole(row["expected"]), numeric=True),
-        Column("Missing", lambda row: words.whole(row["missing"]), numeric=True),
-        Column("Share missing", lambda row: words.share(row["share"]), numeric=True),
+        Column(t("Link"), lambda row: t(row["link"])),
+        Column(t("Expected"), lambda row: t.number(words.whole(row["expected"])), numeric=True),
+        Column(t("Missing"), lambda row: t.number(words.whole(row["missing"])), numeric=True),
+        Column(t("Share missing"), lambda row: t.value(row["share"], "share"), numeric=True),
     ]
     return table(rows.to_dict("records"), columns)
 
 
-def slowest(found: loop.Summary, *, timezone: str = "UTC") -> Piece:
+def slowest(found: loop.Summary, *, timezone: str = "UTC", t: Language | None = None) -> Piece:
     """Return the changes that took longest from the beginning of their line, and where each waited most."""
-    frame = stages_frame(found.points)
-    if frame.empty:
-        return paragraph(f"No change to show: {found.reason or 'nothing is known but deployments'}.")
-    rows = [_slow(part) for _, part in frame.groupby(["service", "change_id"], sort=True)]
-    rows.sort(key=lambda row: (-row["microseconds"], row["service"], row["change_id"]))
+    t = t or of()
+    rows = _by_length(found)
+    if not rows:
+        reason = t(found.reason) if found.reason else t("nothing is known but deployments")
+        return paragraph(t("No change to show: {reason}.", reason=reason))
     columns = [
-        Column("Change", lambda row: short(row["change_id"]), lambda row: row["url"]),
-        Column("What it says", lambda row: shortened(row["title"])),
-        Column("Began", lambda row: words.day(row["started_at"], timezone)),
-        Column("Waited most", lambda row: row["waited"]),
-        Column("So long", lambda row: words.hours(row["wait"]) if row["wait"] else "", numeric=True),
-        Column("Took", lambda row: words.hours(row["microseconds"] / 3_600_000_000), numeric=True),
+        Column(t("Change"), lambda row: short(row["change_id"]), lambda row: row["url"]),
+        Column(t("What it says"), lambda row: shortened(row["title"])),
+        Column(t("Began"), lambda row: t.day(row["started_at"], timezone)),
+        Column(t("Waited most"), lambda row: t(row["waited"])),
+        Column(t("So long"), lambda row: t.hours(row["wait"]) if row["wait"] else "", numeric=True),
+        Column(t("Took"), lambda row: t.hours(row["microseconds"] / HOUR), numeric=True),
     ]
     if len({row["service"] for row in rows}) > 1:
-        columns.insert(0, Column("Service", lambda row: row["service"]))
-    return table(rows, columns, rest="in loop.stages")
+        columns.insert(0, Column(t("Service"), lambda row: row["service"]))
+    shown = table(rows[:MOST_ROWS], columns)
+    if len(rows) <= MOST_ROWS:
+        return shown
+    count = t.number(words.whole(len(rows) - MOST_ROWS))
+    return together(shown, paragraph(t("… and {count} more: {rest}", count=count, rest="loop.stages")))
 
 
-def links(trace: loop.Trace, *, timezone: str = "UTC") -> Piece:
+def example(question: Question, found: loop.Summary) -> loop.Trace | None:
+    """Return one change to follow: the slowest of those whose most stages are known; None where none is."""
+    rows = _by_length(found)
+    if not rows:
+        return None
+    row = max(rows, key=lambda row: row["known"])  # the first of several is the slowest
+    words_ = {key: question.words[key] for key in ("as_of", "timezone") if key in question.words}
+    return loop.trace(question.store, row["change_id"], service=row["service"], **words_)
+
+
+def traced(question: Question, trace: loop.Trace | None) -> Any:
+    """Draw one change as a waterfall, or say that there is none to follow."""
+    if trace is None:
+        return paragraph(question.t("No change to follow: {reason}.", reason=question.t(NOTHING)))
+    return charts.change_trace(trace, timezone=question.timezone, t=question.t)
+
+
+def links(trace: loop.Trace | None, *, timezone: str = "UTC", t: Language | None = None) -> Piece:
     """Return one change's links with their pages: what is there, and what its repository has and it lacks."""
+    t = t or of()
+    if trace is None:
+        return paragraph("")
     rows = trace.links[trace.links["expected"] | trace.links["there"]]
     columns = [
-        Column("Link", lambda row: row["link"]),
-        Column("What", _what, lambda row: row["url"]),
-        Column("When", lambda row: words.moment(row["known_at"], timezone)),
+        Column(t("Link"), lambda row: t(row["link"])),
+        Column(t("What"), lambda row: _what(row, t), lambda row: row["url"]),
+        Column(t("When"), lambda row: words.moment(row["known_at"], timezone)),
     ]
     return table(rows.astype(object).where(rows.notna(), None).to_dict("records"), columns)
 
 
-def _what(row: Any) -> str:
+def _what(row: Any, t: Language) -> str:
     if not row["there"]:
-        return "missing"
-    return shortened(row["text"]) or "there"
+        return t("missing")
+    return shortened(row["text"]) or t("there")
+
+
+def _by_length(found: loop.Summary) -> list[dict[str, Any]]:
+    """Return a row per change with its total and its longest wait, the slowest first."""
+    frame = stages_frame(found.points)
+    rows = [_slow(part) for _, part in frame.groupby(["service", "change_id"], sort=True)]
+    return sorted(rows, key=lambda row: (-row["microseconds"], row["service"], row["change_id"]))
 
 
 def _slow(part: pd.DataFrame) -> dict[str, Any]:
     """Return one change's total, and the stage in which it waited longest."""
     first = part.iloc[0]
-    waits = part[(part["kind"] == WAITING) & (part["microseconds"] > 0)]
-    longest = None if waits.empty else waits.loc[waits["microseconds"].idxmax()]
+    spent = part[(part["kind"] == WAITING) & (part["microseconds"] > 0)]
+    longest = None if spent.empty else spent.loc[spent["microseconds"].idxmax()]
     return {
         **{name: first[name] for name in ("service", "change_id", "title", "url", "started_at")},
         "microseconds": int(part["microseconds"].sum()),
+        "known": int((part["bridged"] == "").sum()),
         "waited": "" if longest is None else longest["stage"],
         "wait": 0.0 if longest is None else float(longest["hours"]),
     }
@@ -141,13 +225,11 @@ def _headline(question: Question, names: tuple[str, ...]) -> Any:
     reason = ""
     for name in names:
         try:
-            metric = metrics.find(name)
-            statistic = metric.window_statistic or metric.statistics[0]
-            frame = metric.window(question.store, statistic=statistic, keep_empty=True, **question.words)
-        except QuestionError as problem:
-            reason = reason or str(problem)
+            rows = phases.spoken(question.answer(name))
+        except LabError as problem:
+            reason = reason or shortened(problem)
             continue
-        if len(frame) and words.answer(frame.iloc[0].to_dict()) != words.MISSING:
-            return frame.iloc[0].to_dict()
-        reason = reason or str(frame.attrs.get("reason", "nothing happened"))
+        if rows and words.answer(rows[0]) != words.MISSING:
+            return rows[0]
+        reason = reason or phases.why_missing(question, name)
     return reason

@@ -16,8 +16,10 @@ from typing import Any
 import pandas as pd
 
 from devops_lab import charts, metrics
+from devops_lab import language as languages
 from devops_lab.config import Settings, load
 from devops_lab.errors import QuestionError
+from devops_lab.language import Language
 from devops_lab.metrics import answers, benchmarks
 from devops_lab.store import Store
 
@@ -53,13 +55,18 @@ class Pinned(Store):
 
 @dataclass(frozen=True)
 class Question:
-    """What a report is about.  `words` are the keywords that every metric understands: service, last, since, …"""
+    """What a report is about.  `words` are the keywords that every metric understands: service, last, since, …
+
+    `t` is the language it is written in: ``asked.t("Half take {value}.", value="3 days")``.
+    """
 
     store: Store
     settings: Settings | None
     words: dict[str, str]
     edition: int
     period: str = ""
+    t: Language = field(default_factory=languages.of)
+    _answered: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
     _observed: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -81,7 +88,7 @@ class Question:
     @cached_property
     def window(self) -> tuple[datetime, datetime]:
         """Start and end (not included) of the window, naive UTC."""
-        if len(self.dora):
+        if self.words.get("last", "").strip().lower() == "all" and len(self.dora):
             first = self.dora.iloc[0]
             return first["period_start"].to_pydatetime(), first["period_end"].to_pydatetime()
         last, since, until = (self.words.get(name) for name in ("last", "since", "until"))
@@ -125,6 +132,13 @@ class Question:
             self._observed[metric] = metrics.find(metric).observations(self.store, **self.words)
         return self._observed[metric].copy()
 
+    def answer(self, metric: str) -> pd.DataFrame:
+        """Return one metric's number over the window, a row per statistic, with the window before beside it."""
+        if metric not in self._answered:
+            found = metrics.find(metric)
+            self._answered[metric] = found.window(self.store, keep_empty=True, **self.words)
+        return self._answered[metric]
+
     def trend(self, metric: str) -> Any:
         """Draw one metric over the window's periods; durations with the median and the p90."""
         found = metrics.find(metric)
@@ -156,18 +170,21 @@ def ask(
     every: str = "",
     timezone: str = "",
     edition: str = "",
+    language: str = "",
 ) -> Question:
     """Return the question that a report's parameters put.
 
     A store named "lab" is the one ``lab.toml`` names, where that file is there; any other name is a path or URL.
-    Without `last` and `since` the window is lab.toml's ``last``.  `edition` is a benchmark's year.
+    Without `last` and `since` the window is lab.toml's ``last``.  `edition` is a benchmark's year,
+    `language` the code of the language the page is written in ("en", "id").
 
     Errors: QuestionError for a parameter that is no text (papermill's ``-p`` reads numbers: use ``-r``), an edition,
-    a period or a service that is not there; ConfigError for a lab.toml with problems.
+    a language, a period or a service that is not there; ConfigError for a lab.toml with problems.
     """
     given = {
         "store": store, "config": config, "service": service, "team": team, "last": last, "since": since,
         "until": until, "as_of": as_of, "every": every, "timezone": timezone, "edition": edition,
+        "language": language,
     }  # fmt: skip
     for name, value in given.items():
         if not isinstance(value, str):
@@ -180,7 +197,7 @@ def ask(
     words["timezone"] = timezone or (settings.lab.timezone if settings is not None else "UTC")
     if every and every not in answers.periods.EVERY:
         raise QuestionError(f"every = {every!r}; must be one of {', '.join(answers.periods.EVERY)}")
-    return Question(Pinned(place), settings, words, _edition(edition), every)
+    return Question(Pinned(place), settings, words, _edition(edition), every, languages.of(language))
 
 
 def _edition(given: str) -> int:
