@@ -2,7 +2,8 @@
 -- Seconds that requests took, from the service's latency histogram.
 -- One row per step and bucket: value is the bucket's upper bound, denominator the requests in it. The buckets of the
 -- whole period are added up first and then one percentile is taken, as Prometheus' histogram_quantile does; a
--- percentile in the bucket +Inf is the highest bound, "at least". The number of rows is not the number of requests.
+-- percentile in the bucket +Inf is the highest bound, "at least". The number of rows is not the number of requests. A
+-- step belongs to the period it begins in.
 -- unit: seconds | statistic: p50, p95, p99 | better: lower
 -- reference: https://prometheus.io/docs/practices/histograms/
 with bounds as (
@@ -14,7 +15,7 @@ with bounds as (
 select
     b.service,
     s.repository,
-    b.ended_at as occurred_at,
+    b.started_at as occurred_at,
     case when b.le < 1e300 then b.le else h.highest end as value,
     b.requests as denominator,
     b.le >= 1e300 as censored,
@@ -30,3 +31,4 @@ select
 from latency_buckets b
 join services s on s.service = b.service
 left join bounds h on h.service = b.service and h.started_at = b.started_at
+where b.ended_at <= cast($as_of as timestamp)

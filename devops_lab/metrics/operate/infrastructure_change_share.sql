@@ -1,9 +1,10 @@
 -- infrastructure_change_share
--- Share of changes on the default branch that touch infrastructure: Terraform, Helm, Kubernetes, Ansible, Dockerfiles,
--- Compose files and workflows.
--- A change is a pull request with all its commits, or a commit without one; it counts when it was merged. One whose
--- files are not known is listed, not counted.
--- Files come from the commits, or from the pull request where its commits' files were not asked for.
+-- Share of changes that touch infrastructure: Terraform, Helm, Kubernetes, Ansible, Dockerfiles, Compose files and
+-- workflows.
+-- A change is a pull request with all its commits, or a commit without one; it counts when it was merged, into whatever
+-- branch. Files are the pull request's, and those of its commits where they were fetched (from a clone, and for a part
+-- of a repository). GitHub tells the files of a pushed commit for one request each, which is not spent on this number
+-- alone: such a change is listed, its files not known, and not counted. A clone knows them all.
 -- unit: share | statistic: share | once: id | covered_by: commits
 -- reference: https://dora.dev/capabilities/flexible-infrastructure/
 with paths as (

@@ -1,12 +1,12 @@
 -- restart_rate
 -- Container or process restarts a day, over the time that Prometheus knows.
--- One row per step: value is its restarts, denominator its length in days.
+-- One row per step: value is its restarts, denominator its length in days. A step belongs to the period it begins in.
 -- unit: restarts a day | statistic: ratio | better: lower
 -- reference: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 select
     r.service,
     s.repository,
-    r.ended_at as occurred_at,
+    r.started_at as occurred_at,
     r.started_at,
     r.ended_at,
     r.restarts as value,
@@ -15,3 +15,4 @@ select
     null as url
 from restarts r
 join services s on s.service = r.service
+where r.ended_at <= cast($as_of as timestamp)

@@ -135,16 +135,18 @@ def incident_duration(known: Iterable[TrueIncident], since: datetime, until: dat
 def time_to_detect(
     known: Iterable[TrueIncident], alerts: Iterable[Episode], since: datetime, until: datetime
 ) -> Answer:
-    """Return the median minutes from the causing rollout (else the incident's own start) to the first sign.
+    """Return the median minutes from the causing rollout to the first sign.
 
     The sign is the issue, or an alert of the service that began before it and not before the cause.  An incident
-    counts in the window in which its issue was opened.
+    counts in the window in which its issue was opened.  Without a cause it is left out: its issue was opened when
+    somebody had noticed, so what lies between the two is not told to anybody, and 0 would be untrue.
     """
     told, minutes = list(alerts), []
     for one in _begun(known, since, until):
-        start = one.caused_at if one.caused_at is not None else one.started_at
-        seen = [alert.started_at for alert in told if start <= alert.started_at < one.started_at]
-        minutes.append((min([*seen, one.started_at]) - start) / MINUTE)
+        start = one.caused_at
+        if start is not None:
+            seen = [alert.started_at for alert in told if start <= alert.started_at < one.started_at]
+            minutes.append((min([*seen, one.started_at]) - start) / MINUTE)
     return Answer(median(minutes) if minutes else None, len(minutes))
 
 

@@ -1,7 +1,8 @@
 """The truth of operate and monitor: what `WatchTruth.metric` answers for a service and a window, from whole counts.
 
 Windows are half-open and begin and end at multiples of the telemetry's step; a step belongs to the window that it lies
-in, though the scrape that tells of it comes at its end.
+in, though the scrape that tells of it comes at its end.  Saturation is what each scrape saw, so there the scrape's own
+instant decides.
 """
 
 from __future__ import annotations
@@ -27,10 +28,16 @@ Over = Callable[[datetime, datetime], Answer]
 
 
 def saturation(one: Telemetry, since: datetime, until: datetime) -> dict[str, Floats]:
-    """Return "cpu" and "memory" in use ÷ limit at each scrape; CPU is what was used since the scrape before."""
-    steps = slice(one.place(since), one.place(until))
+    """Return "cpu" and "memory" in use ÷ limit at each scrape of [`since`, `until`).
+
+    CPU is what was used since the scrape before, so the very first scrape tells of memory alone.
+    """
+    first, last = (-((one.start - moment) // one.step) for moment in (since, until))
+    scrapes = slice(max(first, 0), max(last, 0))
     milliseconds = one.step.total_seconds() * 1000
-    return {"cpu": one.cpu[steps] / milliseconds / one.cores, "memory": one.memory[steps] / one.limit}
+    cpu = np.concatenate([[np.nan], one.cpu])[scrapes] / milliseconds / one.cores
+    memory = np.concatenate([one.memory[:1], one.memory])[scrapes] / one.limit
+    return {"cpu": cpu[np.isfinite(cpu)], "memory": memory}
 
 
 def busy(one: Telemetry, kinds: tuple[str, ...], since: datetime, until: datetime) -> Answer:
