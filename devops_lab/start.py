@@ -66,6 +66,9 @@ def quick_settings(
     git: str | None = None, repository: str | None = None, say: Callable[[str], None] | None = None
 ) -> Path:
     """Return the ``lab.toml`` in ``.lab/NAME`` for a clone or a repository, written when it is not there yet."""
+    if git is None and repository is None:
+        here = _repository_here(Path())
+        git = None if here is None else str(here)
     subject = repository or str(Path(git or ".").resolve())
     path = (QUICK / (re.sub(r"[^A-Za-z0-9._-]+", "-", subject).strip("-") or "lab") / "lab.toml").absolute()
     if not path.exists():

@@ -10,9 +10,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from devops_lab.store import Store
 
+settings.register_profile("lab", deadline=None)  # no test fails because a machine was busy
+settings.load_profile("lab")
 REQUIRE_ALL = os.environ.get("LAB_REQUIRE_ALL") == "1"
 
 

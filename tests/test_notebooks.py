@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -78,7 +79,8 @@ def test_they_run_from_a_fresh_clone(name, tmp_path, monkeypatch):
 
     from made_history import make_sample
 
-    make_sample(tmp_path / "clone", datetime(2026, 11, 1))
+    make_sample(tmp_path / "origin.git", datetime(2026, 11, 1))
+    subprocess.run(["git", "clone", "-q", tmp_path / "origin.git", tmp_path / "clone"], check=True)
     monkeypatch.chdir(tmp_path / "clone")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     done = run(FOLDER / f"{name}.ipynb", tmp_path / "out.ipynb", {}, kept=tmp_path / "kept.ipynb")

@@ -54,7 +54,7 @@ def test_an_outsider_recomputes_each_value_from_the_receipt_alone(history, tmp_p
     paths = []
     for metric in metrics.catalogue():
         found = receipt(metric, history, last=last, as_of=AS_OF)
-        assert found["n"] or last == "90 days"
+        assert found["n"] or last == "90 days" or metric.phase != "dora"  # a clone alone knows no issues and no runs
         plain = tmp_path / f"{metric.name}.json"
         plain.write_text(json.dumps(found))
         paths += [plain, write(found, tmp_path / "written")]

@@ -51,7 +51,7 @@ def test_every_metric_gives_the_same_on_both_engines(session, lab, as_of):
     asked = {"last": "300 days", "as_of": as_of or datetime(2026, 9, 30)}
     for metric in metrics.catalogue():
         ours, theirs = metric.observations(lab, **asked), metric.observations(spark, **asked)
-        assert len(ours) > 0
+        assert len(ours) > 0 or metric.phase != "dora"  # the phases' golden tables are asked in test_metrics_phases
         pd.testing.assert_frame_equal(ours, theirs, check_dtype=False, rtol=1e-12, obj=metric.name)
         statistic = ["median", "p90"] if metric.unit == "hours" else None
         ours, theirs = (metric.over(store, every="month", statistic=statistic, **asked) for store in (lab, spark))

@@ -40,8 +40,8 @@ def lab(folder: Path, *services: dict, **sections):
 
 
 def content(store: Store) -> dict[str, list]:
-    """Everything in the store but when it was asked for."""
-    asked = {"sync_ledger", "snapshots"}
+    """Everything in the store but when it was asked for, and what is said of that instant: forecasts."""
+    asked = {"sync_ledger", "snapshots", "milestone_forecasts"}
     return {
         name: store.rows(f'select * exclude (fetched_at) from "{name}" order by all')
         for name in TABLES
