@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from made_frames import long_frame
 
-from devops_lab import charts, words
+from devops_lab import charts, language, words
 from devops_lab.charts import style
 from devops_lab.charts.loop_circle import PHASES
 from devops_lab.delivery import loop
@@ -162,3 +162,33 @@ def test_a_change_is_a_waterfall_on_a_time_axis():
 def test_a_change_is_drawn_in_the_time_zone():
     figure = charts.change_trace(trace(WHOLE), timezone="Asia/Jakarta")
     assert figure.data[0].base[0] == DAY + timedelta(hours=7)
+
+
+# ---------------------------------------------------------------------- another language
+
+
+def test_the_loop_in_indonesian():
+    t = language.of("id")
+    figure = charts.value_stream(summary(WHOLE), t=t)
+    assert figure.layout.meta["title"].replace(words.SPACE, " ") == (
+        "Perubahan paling lama menunggu di backlog: 50 % dari waktu antara issue dan production"
+    )
+    assert "<b>menunggu merge" not in texts(figure) and "menulis kode" in texts(figure)
+    drawn = charts.change_trace(trace(WHOLE), t=t)
+    assert "4,2 hari sampai production" in drawn.layout.meta["title"].replace(words.SPACE, " ")
+    assert "tidak tertaut: issue" in drawn.layout.meta["subtitle"]
+    wheel = charts.loop_wheel({phase: answer() for phase in PHASES[:7]} | {"monitor": "x"}, t=t)
+    assert "3,2 hari" in texts(wheel).replace(words.SPACE, " ")
+    assert (
+        wheel.layout.meta["title"].startswith("7 dari 8 fase")
+        and "Pemantauan: tidak ada data" in (wheel.layout.meta["alt"])
+    )
+
+
+def test_shares_near_one_keep_their_digits_and_long_numbers_break():
+    rows = {"test": answer(0.9982, unit="share", n=121638) | {"low": 0.9979, "high": 0.9984}}
+    said = texts(charts.loop_wheel(rows)).replace(words.SPACE, " ")
+    assert "n 121,638<br>99.79–99.84" in said and "<b>99.82 %</b>" in said
+    rate = answer(19.0, unit="restarts a day")
+    said = texts(charts.loop_wheel({"operate": rate})).replace(words.SPACE, " ")
+    assert "font-size:11px" in said and "<b>19 restarts a<br>day</b>" in said

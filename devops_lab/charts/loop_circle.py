@@ -13,15 +13,14 @@ import plotly.graph_objects as go
 from devops_lab import words
 from devops_lab.charts import style
 from devops_lab.charts.figures import finish
-from devops_lab.language import Language, marked, of
+from devops_lab.charts.loop_names import NAMES
+from devops_lab.language import Language, of
 
 PHASES = ("plan", "code", "build", "test", "release", "deploy", "operate", "monitor")
-NAMES = {
-    "plan": marked("Plan"), "code": marked("Code"), "build": marked("Build"), "test": marked("Test"),
-    "release": marked("Release"), "deploy": marked("Deploy"), "operate": marked("Operate"),
-    "monitor": marked("Monitor"),
-}  # fmt: skip
 LINE = 16  # characters of a line beside the wheel: it has to fit a phone
+VALUE_LINE = 14  # and of the value
+LARGE, SMALL = 13.5, 11  # pixels of a value, and of one with so many characters:
+LONG = 13
 REASON_LINES = 3
 _NEAR_ONE = 0.9  # shares beyond keep the digits in which they differ
 _REACH = 2.42  # half the picture's width and height, in radii
@@ -85,7 +84,8 @@ def _said(row: Any, t: Language) -> tuple[bool, str, list[str]]:
     small = textwrap.wrap(label, LINE) + _evidence(seen, spread)
     if row.get("too_few"):
         small = [*textwrap.wrap(label, LINE), t("too few: {count}", count=seen)]
-    text = f'<span style="font-size:13.5px"><b>{html.escape(answer)}</b></span>'
+    value = "<br>".join(html.escape(line) for line in textwrap.wrap(answer, VALUE_LINE))
+    text = f'<span style="font-size:{SMALL if len(answer) >= LONG else LARGE}px"><b>{value}</b></span>'
     return True, "<br>".join([text, *map(html.escape, small)]), [answer, *small]
 
 

@@ -14,28 +14,16 @@ from devops_lab import words
 from devops_lab.charts import style
 from devops_lab.charts.axes import time_axis
 from devops_lab.charts.figures import finish, nothing, shift
-from devops_lab.language import Language, marked, of
+from devops_lab.charts.loop_names import STAGES, waiting
+from devops_lab.language import Language, of
 
 WAITING = "waiting"
-STAGES = (  # the stages that a summary names, and what stands behind "wait longest"
-    marked("in the backlog"), marked("begun, nothing written"), marked("coding"),
-    marked("waiting for a first review"), marked("in review"), marked("waiting for the merge"),
-    marked("waiting for a runner"), marked("building"), marked("waiting for the tests"), marked("testing"),
-    marked("waiting for a release"), marked("waiting for a deployment"), marked("deploying"),
-)  # fmt: skip
-LONGEST = (
-    marked("for a first review"), marked("for the merge"), marked("for a runner"), marked("for the tests"),
-    marked("for a release"), marked("for a deployment"),
-)  # fmt: skip
-LINKS = (
-    marked("issue"), marked("pull request"), marked("review"), marked("build"), marked("test"), marked("release"),
-    marked("deployment"), marked("service level"),
-)  # fmt: skip
 EDGE = 0.12  # of the line: words so near to its end begin or stop there
 NAMED = 0.01  # of the line: what is shorter has no number of its own
 LABELLED = 0.12  # of the line: shorter segments are named below it
 NAME = 60  # characters of a title from outside
 _LINE = 13  # characters of a line above or below a segment
+_BELOW = 54  # characters of a line below them: it has to fit a phone
 _ROW = 34  # pixels of a stage in the waterfall
 _SHORTEST = 0.004  # of the axis: what takes less is drawn so long
 
@@ -90,11 +78,6 @@ def _stream_words(summary: Any, rows: list[dict[str, Any]], t: Language) -> tupl
         start=start,
     )
     return title, subtitle
-
-
-def waiting(stage: str, t: Language) -> str:
-    """Return what stands behind "wait longest": "waiting for a release" → "for a release", "in the backlog" as is."""
-    return t(stage.removeprefix("waiting "))
 
 
 def _segment(figure: go.Figure, row: dict[str, Any], begin: float, worst: bool, t: Language) -> None:
@@ -165,7 +148,7 @@ def _wrapped(short: list[dict[str, Any]], t: Language) -> list[str]:
     least = [t(row["stage"]) for row in short if row["share"] < NAMED]
     if least:
         said.append(t("under {share}: {stages}", share=t.value(NAMED, "share"), stages=", ".join(least)))
-    return textwrap.wrap(t("Shorter: {stages}", stages="; ".join(said)), 62) if said else []
+    return textwrap.wrap(t("Shorter: {stages}", stages="; ".join(said)), _BELOW) if said else []
 
 
 def change_trace(trace: Any, *, timezone: str = "UTC", t: Language | None = None) -> go.Figure:

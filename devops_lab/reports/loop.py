@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from devops_lab import charts, words
-from devops_lab.charts.loop_stream import waiting
+from devops_lab.charts.loop_names import waiting
 from devops_lab.delivery import loop
 from devops_lab.delivery.loop_stages import WAITING
 from devops_lab.delivery.loop_summary import HOUR, stages_frame
@@ -28,6 +28,7 @@ HEADLINES = {  # phase → the metrics of which the first with a value is the ph
     "operate": ("saturation", "restart_rate", "time_to_patch", "infrastructure_change_share"),
     "monitor": ("slo_attainment", "availability", "incident_count"),
 }
+LEAST = 0.001  # a smaller share of the time is not told exactly
 NOTHING = marked("no change was deployed in this time")
 _KINDS = {"waiting": marked("waiting"), "working": marked("working")}
 _PURPOSE = marked(
@@ -119,9 +120,13 @@ def stages(found: loop.Summary, t: Language | None = None) -> Piece:
         Column(t("Changes"), lambda row: t.number(words.whole(row["n"])), numeric=True),
         Column(t("Median"), lambda row: t.hours(row["median"]), numeric=True),
         Column(t("All together"), lambda row: t.hours(row["total"]), numeric=True),
-        Column(t("Share of all time"), lambda row: t.value(row["share"], "share"), numeric=True),
+        Column(t("Share of all time"), lambda row: _part(row["share"], t), numeric=True),
     ]
     return table(found.stages.to_dict("records"), columns)
+
+
+def _part(share: float, t: Language) -> str:
+    return f"< {t.value(LEAST, 'share')}" if 0 < share < LEAST else t.value(share, "share")
 
 
 def broken(found: loop.Summary, t: Language | None = None) -> Piece:
@@ -188,15 +193,18 @@ def links(trace: loop.Trace | None, *, timezone: str = "UTC", t: Language | None
     rows = trace.links[trace.links["expected"] | trace.links["there"]]
     columns = [
         Column(t("Link"), lambda row: t(row["link"])),
-        Column(t("What"), lambda row: _what(row, t), lambda row: row["url"]),
+        Column(t("What"), lambda row: _what(row, trace, t), lambda row: row["url"]),
         Column(t("When"), lambda row: words.moment(row["known_at"], timezone)),
     ]
     return table(rows.astype(object).where(rows.notna(), None).to_dict("records"), columns)
 
 
-def _what(row: Any, t: Language) -> str:
+def _what(row: Any, trace: loop.Trace, t: Language) -> str:
     if not row["there"]:
         return t("missing")
+    if row["link"] == "service level" and trace.level is not None and trace.level["total"]:
+        share = trace.level["good"] / trace.level["total"]
+        return t("{share} of the events of the day after were good", share=t.value(float(share), "share"))
     return shortened(row["text"]) or t("there")
 
 

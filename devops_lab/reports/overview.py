@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib
 import shlex
+from itertools import islice
 from typing import Any
 
 from markupsafe import Markup
 
 from devops_lab import metrics, words
-from devops_lab.charts.loop_stream import waiting
+from devops_lab.charts.loop_names import waiting
 from devops_lab.delivery import loop
 from devops_lab.errors import LabError
 from devops_lab.reports import overview_changes, phases, watched
@@ -204,8 +205,8 @@ def _number(asked: Question, row: dict[str, Any]) -> Markup:
 def next_steps(asked: Question, found: loop.Summary) -> Piece:
     """Return the most urgent step of each phase: the bottleneck's phase first, then what users feel first."""
     t = asked.t
-    steps = [(phase, step) for phase in _order(found) if (step := _most_urgent(asked, phase)) is not None]
-    steps = steps[:MOST_STEPS]
+    every = ((phase, _most_urgent(asked, phase)) for phase in _order(found))  # asked only as far as it is read
+    steps = list(islice(((phase, step) for phase, step in every if step is not None), MOST_STEPS))
     if not steps:
         return paragraph(t("Nothing stands out in this window. A longer one may show more."), "")
     named = [(t(phases.phase_of(phase).title), phase, step) for phase, step in steps]

@@ -13,6 +13,7 @@ import pandas as pd
 from devops_lab import metrics, words
 from devops_lab.charts import figures
 from devops_lab.errors import LabError
+from devops_lab.reports import watched
 from devops_lab.reports.page import shortened
 from devops_lab.reports.phase_texts import SAID_IN
 from devops_lab.reports.question import Question
@@ -20,7 +21,8 @@ from devops_lab.reports.question import Question
 FEWEST, MOST = 6, 53  # periods of a chart
 _DAYS = {"day": 1.0, "week": 7.0, "month": 30.4, "quarter": 91.3, "year": 365.25}
 _REFUSED = "select table_name, max(refused) as refused from sync_ledger where refused is not null group by table_name"
-_WATCHED = {"service_levels", "latency_buckets", "resource_usage", "restarts", "log_errors", "alerts"}
+_SEEN = ("service_levels", "latency_buckets", "resource_usage", "restarts", "log_errors", "alerts")
+_WATCHED = {table: (table,) for table in _SEEN} | {"impacts": _SEEN[:2]}  # table → those of Prometheus it is made of
 
 
 def first(asked: Question, metric: str) -> dict[str, Any] | None:
@@ -92,10 +94,11 @@ def unknown(asked: Question, metric: str) -> Any:
 def why_missing(asked: Question, metric: str) -> str:
     """Return why a metric has no number, in the page's language: no Prometheus, permission refused, nothing there."""
     tables = set(metrics.find(metric).tables)
-    watched = asked.settings is None or any(one.asks_prometheus for one in asked.settings.service)
-    if tables & _WATCHED and not watched:
-        return asked.t("lab.toml names no Prometheus")
-    if len(asked.services) and not asked.services["repository"].str.contains("/").any():
+    seen = {source for table in tables & set(_WATCHED) for source in _WATCHED[table]}
+    if seen and asked.settings is not None and not any(watched.asked_for(asked, table) for table in seen):
+        some = any(one.asks_prometheus for one in asked.settings.service)
+        return asked.t("Prometheus was not asked for it") if some else asked.t("lab.toml names no Prometheus")
+    if not seen and len(asked.services) and not asked.services["repository"].str.contains("/").any():
         return asked.t("a clone alone knows commits and tags; the rest comes from GitHub")
     refused = asked.store.sql(_REFUSED)
     hit = refused[refused["table_name"].isin(tables)]
