@@ -162,7 +162,10 @@ def _sources(
         )
         clones = [clone for one in members if (clone := settings.clone(one)) is not None]
         if clones:
-            yield repository, Git(clones[0], repository, with_files="commit_files" in needed)
+            yield (
+                repository,
+                Git(clones[0], repository, with_files="commit_files" in needed or "operate" in settings.lab.phases),
+            )
             needed -= GIT_TABLES
         if any(one.junit and one.junit.artifacts for one in members):
             needed.add("workflow_runs")

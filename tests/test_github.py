@@ -10,6 +10,7 @@ from conftest_github import TOKEN, Memory, Server
 from devops_lab.errors import AccessError
 from devops_lab.github_answers import LimitError
 from devops_lab.github_api import GitHubClient, Page
+from devops_lab.sources import github_commits
 from devops_lab.sources.github import TABLES_READ, GitHub, with_parents
 from devops_lab.tables import TABLES
 
@@ -677,6 +678,80 @@ def test_files_of_commits_come_first_and_only_when_wanted():
         fresh.take(source(server, fresh, {"commit_files"}), SINCE, UNTIL)
     assert fresh.order.index("commit_files") < fresh.order.index("commits")
     assert fresh.content() == memory.content()
+
+
+def pushed_and_merged():
+    """Nine commits on main: five are pushed, c3 merges #5 (b0), c5 is #6 squashed, c6 and c7 are #7 rebased."""
+    main = chain(9)
+    main[1] = commit("c1", UNTIL - 2 * DAY, "c2", message="Mend the build (#99)")  # an issue's number
+    main[3] = commit("c3", UNTIL - 4 * DAY, "c4", "b0", message="Merge pull request #5 from mona/five")
+    main[5] = commit("c5", UNTIL - 6 * DAY, "c6", message="Squashed, and called otherwise")
+    main[6] = commit("c6", UNTIL - 7 * DAY, "c7", message="seven, second")
+    main[7] = commit("c7", UNTIL - 8 * DAY, "c8", message="seven, first")
+    branch = [commit("b0", UNTIL - 5 * DAY, "c8", message="five")]
+    rebased = [
+        commit("r0", UNTIL - 8 * DAY, "c8", message="seven, first"),
+        commit("r1", UNTIL - 7 * DAY, "r0", message="seven, second"),
+    ]
+    merged = [
+        {"number": number, "state": "closed", "title": "x", "merge_commit_sha": sha}
+        | dict.fromkeys(("created_at", "updated_at", "merged_at"), at(UNTIL - 4 * DAY))
+        for number, sha in ((7, "c6"), (6, "c5"), (5, "c3"))
+    ]
+    return {
+        "/commits": listing(main + branch, "c0"),
+        "/pulls": merged,
+        "/pulls/5/commits": branch,
+        "/pulls/6/commits": [commit("q0", UNTIL - 9 * DAY, "c8", message="six")],
+        "/pulls/7/commits": rebased,
+        **{f"/commits/{raw['sha']}": {"files": [{"filename": "a"}]} for raw in main + branch},
+    }
+
+
+def test_files_of_commits_that_no_pull_request_brought():
+    wanted, memory = {"commits", "pull_request_commits", "pull_request_files"}, Memory()
+    with github(pushed_and_merged()) as server:
+
+        def asked():
+            return [path.split("/commits/")[1].split("?")[0] for path in server.asked if "/commits/" in path]
+
+        memory.take(source(server, memory, wanted - {"pull_request_files"}), SINCE, UNTIL)
+        assert asked() == []
+        memory.take(source(server, memory, wanted), SINCE, UNTIL)
+        assert asked() == ["c0", "c1", "c2", "c4", "c8"]
+        assert {sha for sha, _ in memory.tables["commit_files"]} == set(asked())
+        assert "commit_files" not in {row["table_name"] for row in memory.rows("sync_ledger")}
+        memory.take(source(server, memory, wanted), UNTIL, UNTIL + DAY)
+        assert len(asked()) == 5
+        memory.take(source(server, memory, {"commit_files"}), SINCE, UNTIL)  # of all commits, later
+        assert sorted(asked()[5:]) == ["b0", "c5", "c6", "c7"]
+        assert memory.ledger("commit_files")["fetched"] == 4
+        fresh = Memory()
+        del server.asked[:]
+        fresh.take(source(server, fresh, wanted), SINCE, UNTIL)  # all at once
+        assert asked() == ["c0", "c1", "c2", "c4", "c8"]
+
+
+def test_files_of_pushed_commits_are_gone_on_with(monkeypatch):
+    """At most so many a sync, newest first; a killed sync keeps what it wrote, and later windows look back."""
+    monkeypatch.setattr(github_commits, "MOST_PUSHED", 40)
+    main, memory, seen = chain(60), Memory(), []
+    files = {f"/commits/c{number}": {"files": [{"filename": "a"}]} for number in range(60)}
+    wanted = {"commits", "pull_request_files"}
+    with github({"/commits": listing(main, "c0"), **files}) as server:
+
+        def take(since, until):
+            memory.take(source(server, memory, wanted, progress=lambda *what: seen.append(what)), since, until)
+            return [what for what in seen if what[0] == "commit_files"][-1]
+
+        memory.take(source(server, memory, wanted), SINCE, UNTIL, stop_after=3)
+        assert len(memory.tables["commit_files"]) == 25
+        assert take(SINCE, UNTIL) == ("commit_files", 35, 35)
+        memory.tables["commit_files"].clear()
+        assert take(UNTIL, UNTIL + DAY) == ("commit_files", 40, 60)
+        assert {sha for sha, _ in memory.tables["commit_files"]} == {f"c{number}" for number in range(40)}
+        assert take(UNTIL + DAY, UNTIL + 2 * DAY) == ("commit_files", 20, 20)
+        assert len([path for path in server.asked if "/commits/c" in path]) == (25 + 15) + 35 + 40 + 20
 
 
 # ---------------------------------------------------------------------- the rest

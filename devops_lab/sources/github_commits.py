@@ -2,18 +2,27 @@
 
 Commits are listed newest first, a hundred a request, and written page by page.  A sync that was killed leaves commits
 whose parents are not there; those parents are where the next one goes on.
+
+The files a commit changed cost a request each (one more for every hundred files beyond the first).  For a service that
+is a part of its repository those of all commits are asked for.  Where the files of changes are wanted for the whole of
+a repository, pull requests tell theirs, and only commits that were pushed without one are asked one by one:
+`MOST_PUSHED` requests in a sync at most, so a team that merges everything by pull request pays nothing.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from devops_lab.sources.github_code import commit_row, file_row, parents
 from devops_lab.sources.github_fields import Raw, Row, groups, instant, sha_of
 from devops_lab.sources.github_pull import EPOCH, Batch, Pull
 
+Held = dict[tuple[Any, ...], tuple[Any, ...]]
 MOST_FILES = 3000
+MOST_PUSHED = 1000  # a fifth of the requests that GitHub grants a token in an hour
 
 
 def commits(pull: Pull) -> Iterator[Batch]:
@@ -31,6 +40,8 @@ def commits(pull: Pull) -> Iterator[Batch]:
             yield from walk.from_here(sha)
     yield from walk.older_sides()
     yield from walk.files_never_asked_for()
+    if pull.wants_pushed_files:
+        yield from walk.files_of_pushed_commits()
     yield from pull.ledger(start, "commits", "commit_files")
 
 
@@ -99,6 +110,43 @@ class _Walk:
         for group in groups(lacking):
             yield from self.pull.batch("commit_files", [row for sha in group for row in self._files(sha)])
 
+    def files_of_pushed_commits(self) -> Iterator[Batch]:
+        """Yield the files of commits that no pull request brought, newest first, at most `MOST_PUSHED` of them.
+
+        What is left out is counted as capped and shown as progress that does not reach its total; the next sync goes on
+        with it.  The ledger gets no row of ``commit_files``: who wants the files of all commits later is still asked.
+        A commit without any file leaves no row, and is asked again each time.  Where pull requests are refused nobody
+        knows which commits were pushed, and none is asked for.
+        """
+        if self.pull.tally("pull_requests").refused:
+            return
+        start, held = self._files_start(), self.pull.held("commits")
+        brought, with_files = _of_pull_requests(self.pull, held), {sha for sha, _ in self.pull.known("commit_files")}
+        lacking = [
+            (committed, sha)
+            for (sha,), (own, committed, *_) in held.items()
+            if committed >= start and len((own or "").split()) < 2 and sha not in brought and sha not in with_files
+        ]
+        asked = [sha for _, sha in sorted(lacking, reverse=True)[:MOST_PUSHED]]
+        tally, done = self.pull.tally("commit_files"), 0
+        tally.capped += len(lacking) - len(asked)
+        for group in groups(asked):
+            rows = [row for sha in group for row in self._files(sha)]
+            if rows:
+                yield "commit_files", rows
+            if tally.refused:
+                return
+            done += len(group)
+            self.pull.progress("commit_files", done, len(lacking))
+
+    def _files_start(self) -> datetime:
+        """Return from when on the files of pull requests were asked for, by this sync or an earlier one."""
+        ledger = self.pull.known("sync_ledger", "source", "table_name", "window_start")
+        asked = [
+            start for source, table, start in ledger.values() if (source, table) == ("github", "pull_request_files")
+        ]
+        return min([self.start, *asked])
+
     def _batches(self, raws: list[Raw]) -> Iterator[Batch]:
         for group in groups(raws, costly=self.pull.wants("commit_files")):
             rows = [row for raw in group if (row := self.pull.row("commits", commit_row, raw)) is not None]
@@ -118,4 +166,29 @@ class _Walk:
         """Return the files one commit changed; merges have none of their own, and GitHub lists 3,000 at most."""
         found = self.pull.details("commit_files", f"/commits/{sha}", "files")
         self.pull.tally("commit_files").capped += len(found) >= MOST_FILES
-        return self.pull.rows("commit_files", file_row, found, sha)
+        rows = (self.pull.row("commit_files", file_row, raw, sha) for raw in found)
+        return [row for row in rows if row is not None]
+
+
+def _of_pull_requests(pull: Pull, commits: Held) -> set[str]:
+    """Return the shas that merged pull requests brought: their own commits, and what their merge made of these.
+
+    GitHub names the result of a merge.  Of a rebase the commits below the result are made anew: they have the author
+    date and subject of the pull request's own.  Where the result is not there, "(#12)" in a subject names it.
+    """
+    merged = {key: result for (key,), (moment, result) in pull.held("pull_requests").items() if moment is not None}
+    found, works = set(merged.values()), defaultdict[int, set[tuple[Any, ...]]](set)
+    for (key, sha), work in pull.held("pull_request_commits").items():
+        if key in merged:
+            found.add(sha)
+            works[key].add(work)
+    for key, result in merged.items():
+        sha = result
+        while (sha,) in commits:
+            parent, _, authored, subject, _ = commits[sha,]
+            if (authored, subject) not in works[key] or len((parent or "").split()) != 1:
+                break
+            found.add(sha)
+            sha = parent
+    lost = {key for key, result in merged.items() if (result,) not in commits}
+    return found | {sha for (sha,), (*_, named) in commits.items() if named in lost}

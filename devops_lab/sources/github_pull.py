@@ -31,6 +31,12 @@ PERMISSIONS = {
     "workflows": "Actions", "workflow_runs": "Actions", "workflow_jobs": "Actions",
     "github_deployments": "Deployments", "deployment_statuses": "Deployments",
 }  # fmt: skip
+# What a pull remembers of the rows it read, to tell which commits no pull request brought.
+REMEMBERED = {
+    "commits": ("parents", "committed_at", "authored_at", "subject", "pull_request"),
+    "pull_requests": ("merged_at", "merge_commit_sha"),
+    "pull_request_commits": ("authored_at", "subject"),
+}
 
 
 @dataclass
@@ -71,6 +77,7 @@ class Pull:
         self.gone: dict[str, list[Row]] = defaultdict(list)
         self._before: datetime | None = None
         self._known = known
+        self._read: dict[str, dict[tuple[Any, ...], tuple[Any, ...]]] = {table: {} for table in REMEMBERED}
         self._tallies: dict[str, Tally] = defaultdict(Tally)
         self.recorded = self._complete(known("sync_ledger", ("source", "table_name", "refused", "fetched_at")))
 
@@ -92,6 +99,18 @@ class Pull:
     def known(self, table: str, *columns: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """Return what the store holds of `table`: {key without the repository: values of `columns`}."""
         return self._known(table, columns)
+
+    @property
+    def wants_pushed_files(self) -> bool:
+        """Whether the files of changes are wanted, but not of every commit: then those of pushed commits are."""
+        return self.wants("pull_request_files") and not self.wants("commit_files")
+
+    def held(self, table: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """Return {key: values of `REMEMBERED`} of what the store holds and what this pull read: it may wait unwritten.
+
+        Only where `wants_pushed_files` does a pull remember what it read.
+        """
+        return self._known(table, REMEMBERED[table]) | self._read[table]
 
     def unproven(self, parent: str, *details: str) -> list[str]:
         """Return those wanted `details` whose rows a stored row of `parent` does not prove to be stored too.
@@ -210,6 +229,8 @@ class Pull:
             tally.missing += 1
             return None
         tally.fetched += row is not None
+        if row is not None and table in REMEMBERED and self.wants_pushed_files:
+            self._read[table][key_of(table, row)] = tuple(row[name] for name in REMEMBERED[table])
         return row
 
     def rows(self, table: str, read: Callable[..., Row | None], raws: Iterable[Raw], *more: Any) -> list[Row]:

@@ -43,7 +43,7 @@ TABLES: tuple[Table, ...] = (
     ),
     table(
         "commit_files",
-        "One row per file a commit changed; kept for services that are a part of their repository.",
+        "One row per file a commit changed: of services that are a part of their repository, and of pushed commits.",
         "repository sha path",
         """
         repository text!         | "owner/name".

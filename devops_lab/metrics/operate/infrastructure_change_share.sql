@@ -2,9 +2,9 @@
 -- Share of changes that touch infrastructure: Terraform, Helm, Kubernetes, Ansible, Dockerfiles, Compose files and
 -- workflows.
 -- A change is a pull request with all its commits, or a commit without one; it counts when it was merged, into whatever
--- branch. Files are the pull request's, and those of its commits where they were fetched (from a clone, and for a part
--- of a repository). GitHub tells the files of a pushed commit for one request each, which is not spent on this number
--- alone: such a change is listed, its files not known, and not counted. A clone knows them all.
+-- branch. Files are the pull request's, and those of its commits where they were fetched. GitHub tells the files of a
+-- commit that was pushed without a pull request for one request each: the sync asks for a thousand at most, the newest
+-- first, and goes on the next time. A change whose files are not known yet is listed, and not counted.
 -- unit: share | statistic: share | once: id | covered_by: commits
 -- reference: https://dora.dev/capabilities/flexible-infrastructure/
 with paths as (
