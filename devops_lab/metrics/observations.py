@@ -47,17 +47,17 @@ def gather(
     frames = None
     if metric.kind == "state":
         frames = {"periods": pd.DataFrame(spans, columns=["period_start", "period_end"]).astype("datetime64[us]")}
-    rows = _canonical(metric, store.query(metric.query, as_of=as_of, frames=frames, **parameters))
     teams = services.set_index("service")["team"]
+    read = store.query(metric.query, as_of=as_of, frames=frames, **parameters)
+    if "service" in read and (service is not None or team is not None):  # before the costly part
+        asked = [name for name in teams.index if service in (None, name) and team in (None, teams[name])]
+        read = read[read["service"].isin(asked)]
+    rows = _canonical(metric, read)
     found = rows["service"].map(teams).astype(object)
     rows["team"] = found.where(found.notna(), None)
     keep = rows["occurred_at"].notna() & (rows["occurred_at"] <= pd.Timestamp(as_of))
     if metric.kind == "state":
         keep &= rows["period_start"].notna()
-    if service is not None:
-        keep &= rows["service"] == service
-    if team is not None:
-        keep &= rows["team"] == team
     rows = rows[keep]
     rows = rows.sort_values(["occurred_at", "service", "id", "value"], kind="stable")
     return rows.reset_index(drop=True)
