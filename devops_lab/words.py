@@ -208,8 +208,9 @@ def difference(amount: float, unit: str, like: float | None = None) -> str:
 
 
 def label(metric: str) -> str:
-    """Return a metric's name as a heading: "change_lead_time" → "Change lead time"."""
-    return metric.replace("_", " ").capitalize()
+    """Return a metric's name as a heading: "change_lead_time" → "Change lead time", "slo_attainment" → "SLO attainment"."""
+    said = metric.replace("_", " ").capitalize()
+    return said.replace("Slo ", "SLO ", 1)
 
 
 def noun(metric: str, count: float = 2) -> str:
