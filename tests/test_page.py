@@ -269,7 +269,7 @@ def test_wrong_parameters_are_named(given, text):
 def test_periods_are_long_enough_to_hold_a_few_deployments(days, deployments, every):
     end = pd.Timestamp(NOW)
     five = {"metric": "deployment_frequency", "n": deployments, "period_start": end - pd.Timedelta(days=days)}
-    whole = question.Question(Store("nowhere"), None, {}, 2024)
+    whole = question.Question(Store("nowhere"), None, {"last": "all"}, 2024)
     whole.__dict__["dora"] = pd.DataFrame([five | {"period_end": end}])
     assert whole.every == every
 
