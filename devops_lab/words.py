@@ -208,7 +208,7 @@ def difference(amount: float, unit: str, like: float | None = None) -> str:
 
 
 def label(metric: str) -> str:
-    """Return a metric's name as a heading: "change_lead_time" → "Change lead time", "slo_attainment" → "SLO attainment"."""
+    """Return a metric's name as a heading: "change_lead_time" → "Change lead time", "slo_report" → "SLO report"."""
     said = metric.replace("_", " ").capitalize()
     return said.replace("Slo ", "SLO ", 1)
 
