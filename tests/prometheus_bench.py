@@ -23,7 +23,8 @@ from devops_lab.sources import prometheus_answers
 from devops_lab.sources.prometheus_server import PrometheusServer
 from devops_lab.sources.prometheus_windows import Slice, longest, sliced
 from devops_lab.store import Store
-from devops_lab.sync import Outcome, _pull, people_of, prometheus_of
+from devops_lab.sync import Outcome, people_of, prometheus_of
+from devops_lab.sync.pulling import pull
 
 STEP = 60
 MILLION = 1_000_000
@@ -85,7 +86,7 @@ def _stored(url: str, folder: Path, days: int, rows: int) -> tuple[float, float,
 
     def pulled() -> Outcome:
         source = prometheus_of(store, settings, service)
-        return _pull(store, source, "shop", people_of(settings), None, until, None)
+        return pull(store, source, "shop", people_of(settings), None, until, None)
 
     first = _seconds(lambda: _check(pulled().rows.inserted, rows))
     again = _seconds(lambda: _check(pulled().rows.inserted, 0))

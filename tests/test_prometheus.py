@@ -34,6 +34,7 @@ from devops_lab.sources.prometheus_query import bind, pattern, quoted
 from devops_lab.sources.prometheus_server import DownError, PrometheusServer, QueryError
 from devops_lab.sources.prometheus_windows import Slice
 from devops_lab.store import Written
+from devops_lab.sync.pulling import Held
 
 PROMETHEUS, PROMTOOL = "/usr/bin/prometheus", "/usr/bin/promtool"
 START = datetime(2026, 9, 1)
@@ -649,7 +650,7 @@ def test_answers_come_in_order_and_the_first_is_asked_alone():
 def test_tables_and_row_dicts_are_held_together_and_written_in_order(store):
     """Of three batches with one step, the last stays, whatever kind each is; the ledger is written last."""
     outcome = sync.Outcome("shop", "prometheus")
-    held = sync._Held(store, "prometheus", People("none", None), outcome)
+    held = Held(store, "prometheus", People("none", None), outcome)
     rows = [prometheus_rows.levels(answer(({}, {300: n})), answer(({}, {300: 9})), 300) for n in (1, 2, 3)]
     named = [table.append_column("service", prometheus_rows.same("shop", pa.string(), 1)) for table in rows]
     held.add("sync_ledger", [{"table_name": "service_levels", "repository": "shop", "window_start": START,

@@ -176,7 +176,7 @@ def test_a_killed_sync_goes_on_where_it_stood(tmp_path, store, replay):
         'incident = { from = "issues", labels = ["bug"] }\n'
     )
     environment = {**os.environ, "DEVOPS_LAB_PRIVACY_KEY": "0123456789abcdef"}
-    script = "from devops_lab import sync; sync.HELD_SECONDS = 0; from devops_lab.cli import main; main()"
+    script = "from devops_lab.sync import pulling; pulling.HELD_SECONDS = 0; from devops_lab.cli import main; main()"
     command = [sys.executable, "-c", script, "sync", "--since", "2010-01-01"]  # writes each page as it comes
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
     for _ in range(4000):
