@@ -22,7 +22,7 @@ from devops_lab.config import settings
 from devops_lab.errors import QuestionError, StoreError
 from devops_lab.github_api import GitHubClient
 from devops_lab.store import Store
-from devops_lab.sync import start_of
+from devops_lab.sync import asked, start_of
 from devops_lab.tables import TABLES
 
 OCTOBER = datetime(2026, 10, 1)
@@ -154,7 +154,7 @@ def test_github_once_is_twice_and_asks_little_the_second_time(tmp_path, store, r
 @pytest.mark.server
 def test_github_with_faults_gives_the_same_rows(tmp_path, replay, monkeypatch):
     patient = partial(GitHubClient, sleep=lambda seconds: None)  # the server's faults do not depend on time
-    monkeypatch.setattr(lab_sync, "GitHubClient", patient)
+    monkeypatch.setattr(asked, "GitHubClient", patient)
     stores = []
     for name, options in (
         ("calm", ()),
