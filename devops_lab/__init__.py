@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devops_lab import charts, metrics, sync
+    from devops_lab.actions import dispatch
     from devops_lab.config import load
     from devops_lab.delivery import loop
     from devops_lab.metrics import dora  # type: ignore[no-redef]  # mypy takes the folder of that name for a package
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Store": "devops_lab.store:Store",
     "charts": "devops_lab.charts",
+    "dispatch": "devops_lab.actions:dispatch",
     "dora": "devops_lab.metrics:dora",
     "load": "devops_lab.config:load",
     "loop": "devops_lab.delivery.loop",
@@ -27,7 +29,7 @@ _HOMES = {
     "sync": "devops_lab.sync",
 }
 
-__all__ = ["Store", "charts", "dora", "load", "loop", "metrics", "report", "sync"]
+__all__ = ["Store", "charts", "dispatch", "dora", "load", "loop", "metrics", "report", "sync"]
 
 
 def __getattr__(name: str) -> Any:

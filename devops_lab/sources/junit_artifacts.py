@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from typing import IO
 from urllib.parse import urljoin, urlsplit
 
@@ -19,11 +20,15 @@ IN_MEMORY = 16 * 2**20
 
 
 class Downloads:
-    """Downloads from one GitHub server; the token is sent to it alone, and appears in no message and no repr."""
+    """Downloads from one GitHub server; the token is sent to it alone, and appears in no message and no repr.
 
-    def __init__(self, url: str, token: str | None) -> None:
+    `token` may be a question that returns the token of the moment.
+    """
+
+    def __init__(self, url: str, token: str | Callable[[], str | None] | None) -> None:
         self.url = api_url(url)
-        self._token = checked_token(token)
+        self._signature = token if callable(token) else None
+        self._token = None if callable(token) else checked_token(token)
         self._session = requests.Session()
 
     def __repr__(self) -> str:
@@ -44,6 +49,8 @@ class Downloads:
 
     def _fetched(self, path: str) -> IO[bytes]:
         place = f"{urlsplit(self.url).hostname}{path}"
+        if self._signature is not None:
+            self._token = self._signature()
         with self._get(self.url + path, _Token(self._token)) as first:
             if first.status_code == 200:
                 return self._saved(first, place)

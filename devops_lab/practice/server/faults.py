@@ -27,17 +27,18 @@ SLOW_DOWN: tuple[tuple[int, str, dict[str, str]], ...] = (
     (429, "", {}),
 )
 WORDLESS_403 = 3  # only the first time a URL is asked: who meets it again and again is refused, not limited
-SHARES = ("fail_rate", "secondary", "forbidden", "truncate", "drop", "slow")
+SHARES = ("fail_rate", "late", "secondary", "forbidden", "truncate", "drop", "slow")
 
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong: `fail_rate` 500, 502, 503; `secondary` 403 and 429 with and without Retry-After or a body;
-    `forbidden` 403 that is no limit; `truncate` a whole answer of half a body; `drop` a connection cut in the body;
-    `slow` answers that take `slow_seconds`.
+    """What goes wrong: `fail_rate` 500, 502, 503 before anything is done; `late` 502 after all was done;
+    `secondary` 403 and 429 with and without Retry-After or a body; `forbidden` 403 that is no limit; `truncate` a whole
+    answer of half a body; `drop` a connection cut in the body; `slow` answers that take `slow_seconds`.
     """
 
     fail_rate: float = 0.0
+    late: float = 0.0
     secondary: float = 0.0
     forbidden: float = 0.0
     truncate: float = 0.0
@@ -72,11 +73,16 @@ class FaultDraw:
         seconds = faults.slow_seconds if slow < faults.slow else 0.0
         if self._asked[url] > 1 and variant % len(SLOW_DOWN) == WORDLESS_403:
             variant += 1
-        for name in ("fail_rate", "secondary", "forbidden", "truncate", "drop"):
+        for name in ("fail_rate", "late", "secondary", "forbidden", "truncate", "drop"):
             place -= getattr(faults, name)
             if place < 0:
                 return name, seconds, variant
         return None, seconds, variant
+
+
+def late_answer(fault: str | None, answer: Answer) -> Answer:
+    """Return what is said of a request that was answered well: a fault that comes late says nothing of it."""
+    return Answer(502, UNICORN, HTML) if fault == "late" and answer.status < 400 else answer
 
 
 def fault_answer(fault: str | None, variant: int) -> Answer | None:
