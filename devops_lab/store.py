@@ -7,8 +7,10 @@ The store is an archive, not a cache: nothing is deleted because a server forgot
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
@@ -31,6 +33,31 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NOBODY = People("none", None)
+
+
+@dataclass
+class Watch:
+    """Handles that are opened while `watched` lasts, and the snapshots that those of certain stores are held to."""
+
+    pinned: Mapping[str, str]
+    handles: list[Store]
+
+
+_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched(pinned: Mapping[str, str] | None = None) -> Iterator[list[Store]]:
+    """Yield the list of handles opened meanwhile; one on a store that `pinned` names (path → snapshot) reads that one.
+
+    So a sealed report learns what it read, and reads the same again.
+    """
+    watch = Watch(pinned or {}, [])
+    before = _WATCH.set(watch)
+    try:
+        yield watch.handles
+    finally:
+        _WATCH.reset(before)
 
 
 @dataclass(frozen=True)
@@ -71,15 +98,28 @@ class Store:
     """A handle on a store: reads the last complete snapshot, or with ``latest=True`` what was written last.
 
     A folder that is not there, or a table nobody wrote yet, reads as empty.  `refresh` moves the handle to the newest
-    snapshot; nothing else does.  With a `spark` session its questions run there, over the same files.
+    snapshot; nothing else does.  A `snapshot` by name is read for as long as its files are kept.  With a `spark`
+    session its questions run there, over the same files.
 
-    Errors: StoreError when the store is damaged, locked or of a newer lab.
+    Errors: StoreError when the store is damaged, locked or of a newer lab; QuestionError for an unknown snapshot.
     """
 
-    def __init__(self, path: str | Path = "lab", *, latest: bool = False, spark: SparkSession | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path = "lab",
+        *,
+        latest: bool = False,
+        spark: SparkSession | None = None,
+        snapshot: str | None = None,
+    ) -> None:
         self._folder = Folder(path)
         self.path = self._folder.path
-        self.latest, self._spark = latest, spark
+        self.latest, self._spark, self._wanted = latest, spark, snapshot
+        if (watch := _WATCH.get()) is not None:
+            watch.handles.append(self)
+            self._wanted = snapshot or watch.pinned.get(
+                self.path if "://" in self.path else os.path.normpath(self.path)
+            )
         self._relations: dict[str, str] = {}
         self.refresh()
 
@@ -92,20 +132,28 @@ class Store:
         raise AttributeError(f"Store has no {name!r}; tables: {', '.join(TABLES)}")
 
     def refresh(self) -> None:
-        """Read the newest complete snapshot from now on."""
+        """Read the newest complete snapshot from now on (a handle on a snapshot by name stays there)."""
         self._versions: dict[str, int] = {}
         self.snapshot_name: str | None = None
         self.as_of: datetime | None = None
         self._relations.clear()
         snapshots = self._relation("snapshots", newest=True)
         newest = engines.run(
-            "select snapshot, as_of, table_name, version from snapshots "
+            "select snapshot, as_of, table_name, version from snapshots where snapshot = coalesce($wanted, snapshot) "
             "qualify dense_rank() over (order by snapshot desc) = 1",
             {"snapshots": snapshots},
+            parameters={"wanted": self._wanted},
         ).to_pylist()
+        if self._wanted is not None and not newest:
+            raise QuestionError(f"{self.path} has no snapshot {self._wanted}")
         for row in newest:
             self.snapshot_name, self.as_of = row["snapshot"], row["as_of"]
             self._versions[row["table_name"]] = row["version"]
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The version of each table that this handle reads; empty where nothing was synced."""
+        return dict(self._versions)
 
     # ------------------------------------------------------------------ reading
 
@@ -228,6 +276,16 @@ class Store:
         gone = pa.Table.from_pylist(wanted, schema=pa.schema(list(types.items())))
         return self._folder.remove(table, delta, gone)
 
+    def drop(self, name: str, sql: str, frames: Mapping[str, Any] | None = None, **parameters: Any) -> int:
+        """Take out of a table the rows whose keys a SELECT over what was written last finds; return how many."""
+        table, delta = _table(name), self._folder.open(name, must=name in self._versions)
+        relations = {one: self._relation(one, newest=True) for one in engines.names_in(sql) & TABLES.keys()}
+        gone = engines.run(sql, relations, frames, parameters)
+        if delta is None or not gone.num_rows:
+            return 0
+        types = {column: ARROW_TYPES[table.column(column).type] for column in table.key}
+        return self._folder.remove(table, delta, gone.select(table.key).cast(pa.schema(list(types.items()))))
+
     def _changed(self, table: Table, given: pa.Table, stored: str) -> pa.Table:
         """Return the rows of `given` that are new or differ from those that the SELECT `stored` finds; ``is_new``."""
         content = [name for name in table.names if name != "fetched_at"]
@@ -269,6 +327,20 @@ class Store:
         ]
         self.write("snapshots", rows, source="delivery")
         return name
+
+    def vacuum(self) -> None:
+        """Let go of what was taken out of the tables more than 30 days ago."""
+        self._folder.vacuum()
+
+    def purge(self) -> None:
+        """Let go of every older version at once; the snapshots that named them are no more, readers must refresh.
+
+        Nothing is read here but what was written last, so it comes before the snapshot that stands for it.
+        """
+        self.drop("snapshots", "select snapshot, table_name from snapshots")
+        self._folder.purge()
+        self._versions.clear()
+        self._relations.clear()
 
     def tidy(self) -> None:
         """Put small files together and let go of versions older than 30 days; the sync does this before a snapshot."""

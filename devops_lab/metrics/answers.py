@@ -16,7 +16,7 @@ import pandas as pd
 
 from devops_lab import periods
 from devops_lab.metrics import observations, statistics
-from devops_lab.metrics.coverage import Coverage
+from devops_lab.metrics.coverage import Coverage, covered
 from devops_lab.metrics.definition import Definition
 from devops_lab.metrics.statistics import Estimate, Sample
 from devops_lab.periods import Moment, Period, Window
@@ -63,7 +63,7 @@ def ask(
     """
     known = known_until(store) if as_of is None else periods.instant(as_of, timezone, "as_of")
     bound = metric.bound(parameters or {})
-    coverage = Coverage(store, metric.covered_by or metric.tables)
+    coverage = covered(store, metric.covered_by or metric.tables)
 
     def read(spans: Sequence[tuple[datetime, datetime]] = ()) -> pd.DataFrame:
         return observations.gather(metric, store, coverage.services, known, bound, service, team, spans)

@@ -102,6 +102,16 @@ class Coverage:
         return [found[name] for name in sorted(found)]
 
 
+def covered(store: Store, tables: Iterable[str]) -> Coverage:
+    """Return the coverage of a metric that reads `tables`; a store that remembers (a report's) makes it once."""
+    names = tuple(tables)
+    remember = getattr(store, "remember", None)
+    found: Coverage = (
+        remember(("coverage", *names), lambda: Coverage(store, names)) if remember else Coverage(store, names)
+    )
+    return found
+
+
 def _last_said(ledger: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the ledger whose window no later row of the same source and table repeats whole."""
     kept, wider = [], dict[tuple[str, str, str], list[tuple[Any, Any]]]()
@@ -117,7 +127,7 @@ def _last_said(ledger: pd.DataFrame) -> pd.DataFrame:
 def services(store: Store) -> pd.DataFrame:
     """Return the stored services by name: service, team, repository and the tables their rules read."""
     return store.query(
-        "select service, team, repository, deployment_tables, change_tables, failure_tables "
+        "select service, team, owners, repository, deployment_tables, change_tables, failure_tables "
         "from services order by service"
     )
 

@@ -1,17 +1,21 @@
-"""Reports: a notebook run by papermill with parameters, written as one HTML file.
+"""Reports: a notebook run by papermill with parameters, written as one HTML file, sealed, and listed in a gallery.
 
 ::
 
-    parameters   found in the notebook, typed, free of secrets
-    kernel       papermill in a kernel of this interpreter
-    export       executed notebook → one HTML page (template/)
-    render       the three together; nothing half-written takes a report's name
+    lookup       where notebooks lie            parameters   found in the notebook, typed, free of secrets
+    calendar     2026-W46, 2026-10, 2026-Q3     batch        which reports are asked for; all of them side by side
+    workers      the near side of a warm process that forks a child for each report;  warm   the far side
+    cells        papermill's engine in that child      making   a report's files, published when all are whole
+    export       executed notebook → one HTML page (template/);  chromium   PDF and picture;  summary   Markdown
+    facts        what a report said, as data     seal   what it was made of;  again   made once more, and what changed
+    gallery      reports/index.html and feed.xml over all sealed reports
     page, tiles, evidence, receipts     the pieces that notebooks show
     question     a report's parameters → store, window and service
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +23,23 @@ OUTPUT = "reports"
 
 
 def report(
-    name: str = "report_dora", *, output: str | Path | None = None, progress: Any = None, **parameters: Any
+    name: str = "report_dora",
+    *,
+    output: str | Path | None = None,
+    formats: Sequence[str] = ("html",),
+    progress: Any = None,
+    **parameters: Any,
 ) -> Path:
     """Run the report `name` with `parameters` and return the path of its HTML file.
 
-    Without `output` the file is ``reports/NAME.html``, or ``reports/NAME-SERVICE.html`` where a service is asked for,
-    in the current folder.  `name` is a notebook of the lab, of ``notebooks/`` in the current folder, or a path.
+    Without `output` the file is ``reports/NAME.html``, or ``reports/NAME-SERVICE.html`` where a service or team is
+    asked for, in the current folder.  `name` is a notebook of the lab, of ``notebooks/`` in the current folder, or a
+    path.  `formats`: ``pdf``, ``md`` and ``png`` lie beside the page.
 
     Errors: QuestionError (no such report or parameter), ReportError (a cell failed; the partial notebook is kept).
     """
-    from devops_lab.reports import render
+    from devops_lab.reports import batch, render
 
     notebook = render.notebook_path(name)
-    target = Path(output) if output is not None else Path(OUTPUT) / f"{_file_name(notebook.stem, parameters)}.html"
-    return render.render(notebook, target, parameters, progress=progress)
-
-
-def _file_name(stem: str, parameters: dict[str, Any]) -> str:
-    service = str(parameters.get("service") or "")
-    safe = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in service).strip(".-")
-    return f"{stem}-{safe}" if safe else stem
+    target = Path(output) if output is not None else Path(OUTPUT) / f"{batch.stem(notebook.stem, parameters)}.html"
+    return render.render(notebook, target, parameters, formats=formats, progress=progress)

@@ -1,8 +1,8 @@
 """An executed notebook → one HTML file that asks nothing of the network.
 
-The file holds its style, its script, plotly.js once (where there is a chart), and a content security policy that
-allows exactly these two scripts by their hash: whatever else looks like a script, in a title or from a library, does
-not run, and nothing can be loaded from anywhere.  Inputs are left out; a table of contents stands beside the text.
+The file holds its style, its script, plotly.js once and packed (where there is a chart), and a content security policy
+that allows exactly these two scripts by their hash: whatever else looks like a script, in a title or from a library,
+does not run, and nothing can be loaded from anywhere.  Inputs are left out; a table of contents stands beside the text.
 
 Jinja and mistune (nbconvert's own parts) are used without nbconvert's exporter, which would start the page from
 addresses of require.js, MathJax and Mermaid and take another second to do so.
@@ -11,6 +11,7 @@ addresses of require.js, MathJax and Mermaid and take another second to do so.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -20,7 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 import mistune
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from devops_lab.charts import embedding
@@ -50,19 +51,37 @@ class Section:
 def page(notebook: Any, title: str) -> str:
     """Return the HTML page of an executed notebook."""
     sections = _sections(notebook)
-    chart_script = embedding.script() if any(section.charts for section in sections) else ""
-    scripts = [script for script in (chart_script, _text("page.js")) if script]
-    environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("page.html.j2").render(
+    packed, unpacked_sha = _packed() if any(section.charts for section in sections) else ("", "")
+    own = _text("page.js")
+    return _template().render(
         title=title,
         language=_language(notebook),
         sections=sections,
         contents=[section for section in sections if section.title],
-        policy=_policy(scripts),
-        scripts=[Markup(script) for script in scripts],
+        policy=_policy([sha for sha in (unpacked_sha, _sha(own)) if sha]),
+        packed=Markup(packed),
+        script=Markup(own),
         styles=Markup(_text("page.css") + _text("pieces.css")),
         colours=Markup(_json(embedding.COLOURS)),
     )
+
+
+def title(notebook: Any, otherwise: str) -> str:
+    """Return the page's title: what its first heading says, else `otherwise`, the notebook's name."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            text = output.get("data", {}).get("text/plain", "")
+            if "lab-heading" in str(output.get("data", {}).get("text/html", "")):
+                return " · ".join(text.splitlines()[:2])
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            return str(cell.source).splitlines()[0][2:].strip()
+    return otherwise.replace("_", " ")
+
+
+def rehearse() -> None:
+    """Do once what every page needs and no page changes: read and pack plotly.js, and compile the template."""
+    _packed()
+    _template()
 
 
 def _language(notebook: Any) -> str:
@@ -71,8 +90,21 @@ def _language(notebook: Any) -> str:
     return given if isinstance(given, str) and re.fullmatch(r"[A-Za-z]{2,3}", given) else "en"
 
 
-def _policy(scripts: list[str]) -> str:
-    allowed = " ".join(f"'sha256-{_sha(script)}'" for script in scripts)
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(loader=FileSystemLoader(TEMPLATE), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("page.html.j2")
+
+
+@lru_cache(maxsize=1)
+def _packed() -> tuple[str, str]:
+    """Return plotly.js packed (gzip, base64: two fifths of its size), and its hash when it is unpacked again."""
+    script = embedding.script()
+    return base64.b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode(), _sha(script)
+
+
+def _policy(hashes: list[str]) -> str:
+    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"

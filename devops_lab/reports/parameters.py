@@ -28,7 +28,10 @@ def defaults(notebook: Any) -> dict[str, Any]:
     """Return names and default values of the cell tagged ``parameters``; {} where there is none."""
     for cell in notebook.cells:
         if cell.cell_type == "code" and TAG in cell.metadata.get("tags", []):
-            return _assigned(cell.source)
+            try:
+                return _assigned(cell.source)
+            except SyntaxError as problem:
+                raise QuestionError(f"the cell tagged 'parameters' is no Python: {problem}") from problem
     return {}
 
 
@@ -64,16 +67,31 @@ def _as(default: Any, value: Any, parameter: str) -> Any:
         return default
     if isinstance(default, str):
         return value.isoformat() if isinstance(value, date | datetime) else str(value)
-    if isinstance(value, str):
-        try:
-            return _read(default, value.strip())
-        except ValueError as problem:
-            kind = type(default).__name__
-            raise QuestionError(f"parameter {parameter} = {value!r}: should be {_KINDS.get(kind, kind)}") from problem
-    return list(value) if isinstance(default, list) else value
+    try:
+        found = _read(default, value.strip()) if isinstance(value, str) else _same_kind(default, value)
+        json.dumps(found, allow_nan=False)  # a notebook and a seal keep it
+    except (ValueError, TypeError) as problem:
+        kind = type(default).__name__
+        raise QuestionError(
+            f"parameter {parameter} = {value!r}: should be {_KINDS.get(kind, 'plain JSON')}"
+        ) from problem
+    return found
 
 
 _KINDS = {"bool": "true or false", "int": "a whole number", "float": "a number", "list": "a list: a, b", "dict": "JSON"}
+
+
+def _same_kind(default: Any, value: Any) -> Any:
+    """Return a value that is no text as its default has it; ValueError or TypeError where it is something else."""
+    if isinstance(default, list):
+        return list(value)
+    if isinstance(default, bool | dict) and not isinstance(value, type(default)):
+        raise TypeError(value)
+    if isinstance(default, int | float) and not isinstance(default, bool):
+        if isinstance(value, bool) or type(default)(value) != value:
+            raise TypeError(value)
+        return type(default)(value)
+    return value
 
 
 def _read(default: Any, text: str) -> Any:
@@ -85,14 +103,22 @@ def _read(default: Any, text: str) -> Any:
         return type(default)(text)
     if isinstance(default, list):
         return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
-    return json.loads(text) if isinstance(default, dict) else text
+    return _same_kind(default, json.loads(text)) if isinstance(default, dict) else text
 
 
 def _assigned(source: str) -> dict[str, Any]:
     found = {}
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            found[statement.targets[0].id] = ast.literal_eval(statement.value)
+            found[statement.targets[0].id] = _literal(statement.value)
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
-            found[statement.target.id] = ast.literal_eval(statement.value)
+            found[statement.target.id] = _literal(statement.value)
     return found
+
+
+def _literal(value: ast.expr) -> Any:
+    """Return a default; one that only running the cell would tell (``date.today()``) is taken for text."""
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        return ""

@@ -13,8 +13,10 @@ from made_lab import HOSTILE, lab
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from test_gallery import published
 
-from devops_lab.reports import render
+from devops_lab.reports import chromium as printing
+from devops_lab.reports import gallery, render
 
 pytestmark = pytest.mark.browser
 ARGUMENTS = (
@@ -55,7 +57,7 @@ def look(browser, address: str, width: int = 1400, dark: bool = False):
         browser.get_log(kind)
     browser.get(address)
     until = time.monotonic() + 30
-    while time.monotonic() < until and not all(browser.execute_script(DRAWN) or [False]):
+    while time.monotonic() < until and not all(browser.execute_script(DRAWN)):
         time.sleep(0.1)
 
 
@@ -113,7 +115,7 @@ def test_hostile_text_is_shown_and_does_nothing(browser, page):
     assert HOSTILE in words and "'=cmd()" in words and "'; drop table changes; --" in words
     assert browser.execute_script("return document.querySelectorAll('img[src=x], td script, text script').length") == 0
     scripts = "return [...document.scripts].filter(one => one.type !== 'application/json').length"
-    assert browser.execute_script(scripts) == 2
+    assert browser.execute_script(scripts) == 1  # the page's own; plotly.js was unpacked, run and taken out
     assert browser.execute_script("return [...document.links].map(one => new URL(one.href).protocol)") != []
     protocols = set(browser.execute_script("return [...document.links].map(one => new URL(one.href).protocol)"))
     assert protocols <= {"https:", "file:", "data:"}
@@ -186,3 +188,122 @@ def test_the_page_can_be_used_by_keyboard_and_read_aloud(browser, page):
         "return [...document.querySelectorAll('nav a')].every(one => document.querySelector(one.getAttribute('href')))"
     )
     assert browser.execute_script(anchors)
+
+
+# ---------------------------------------------------------------- contrast, labels, fingers
+
+FAINT = """
+    const channel = one => (one /= 255) <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+    const parts = text => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+    const behind = one => {
+        for (; one; one = one.parentElement) {
+            const found = parts(getComputedStyle(one).backgroundColor);
+            if (found.length < 4 || found[3] > 0.99) { return found.slice(0, 3); }
+        }
+        return [255, 255, 255];
+    };
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const faint = [];
+    for (let text; (text = walker.nextNode());) {
+        const one = text.parentElement;
+        const box = one.getBoundingClientRect();
+        if (!text.textContent.trim() || !box.width || box.right < 0) { continue; }
+        if (one.closest('script, style, noscript')) { continue; }
+        const style = getComputedStyle(one);
+        const ink = parts(one.namespaceURI.endsWith('svg') ? style.fill : style.color).slice(0, 3);
+        const [high, low] = [light(ink), light(behind(one))].sort((a, b) => b - a);
+        const size = parseFloat(style.fontSize);
+        const sign = !/[\\p{L}\\p{N}]/u.test(text.textContent);
+        const big = sign || size >= 24 || (size >= 18.66 && style.fontWeight >= 600);
+        if ((high + 0.05) / (low + 0.05) < (big ? 3 : 4.5)) { faint.push(text.textContent.trim().slice(0, 40)); }
+    }
+    return faint;
+"""
+UNNAMED = """
+    const name = one => (one.ariaLabel || one.textContent || one.title || one.labels?.[0]?.textContent || '').trim();
+    return [...document.querySelectorAll('a[href], button, input, summary, [role=img], svg[aria-label]')]
+        .filter(one => !one.closest('[aria-hidden=true]') && !name(one)).map(one => one.outerHTML.slice(0, 100));
+"""
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory) -> Path:
+    """A gallery of reports that need no rendering: two services over nine weeks, and a team."""
+    folder = tmp_path_factory.mktemp("gallery") / "reports"
+    for week in range(36, 47):
+        published(folder, "checkout", f"2026-W{week}", 20.0 + week % 5)
+        published(folder, "a-service-with-a-very-long-name-that-nobody-would-give", f"2026-W{week}", 5.0 + week)
+    published(folder, "", "2026-W46", 4.0, team="payments")
+    return gallery.write(folder)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_stands_out_from_what_is_behind_it(browser, page, index, dark):
+    for one in (page, index):
+        look(browser, one.as_uri(), dark=dark)
+        assert browser.execute_script(FAINT) == []
+
+
+def test_everything_to_press_or_to_look_at_has_a_name(browser, page, index):
+    for one in (page, index):
+        look(browser, one.as_uri(), 390)
+        assert browser.execute_script(UNNAMED) == []
+        assert browser.execute_script("return [document.documentElement.lang, document.title.length > 3]") == [
+            "en",
+            True,
+        ]
+
+
+# ---------------------------------------------------------------- the gallery
+
+CARDS = """
+    return [...document.querySelectorAll('.card')].filter(one => one.offsetParent)
+        .map(one => one.querySelector('h2').innerText)
+"""
+
+
+def test_the_gallery_asks_for_nothing_and_says_nothing(browser, index):
+    look(browser, index.as_uri())
+    assert requests(browser) == [index.as_uri()]
+    assert [entry for entry in browser.get_log("browser") if entry["level"] != "INFO"] == []
+    assert len(browser.execute_script(CARDS)) == 3
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_gallery_fits(browser, index, width):
+    look(browser, index.as_uri(), width)
+    assert browser.execute_script("return document.documentElement.scrollWidth") == width
+
+
+def test_the_search_finds_services_teams_and_periods(browser, index):
+    look(browser, index.as_uri())
+    box = browser.find_element("id", "search")
+    for words, found in (("pay", ["payments team"]), ("checkout 2026-w40", ["checkout"]), ("zzz", []), ("dora", 3)):
+        box.clear()
+        box.send_keys(words)
+        shown = browser.execute_script(CARDS)
+        assert (len(shown) if isinstance(found, int) else shown) == found
+    assert browser.find_element("id", "found").text == "3 of 3"
+
+
+def test_each_report_of_a_card_is_a_link_that_is_there(browser, index):
+    look(browser, index.as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    pages = browser.execute_script(
+        "return [...document.links].map(one => one.getAttribute('href')).filter(one => one.endsWith('html'))"
+    )
+    assert len(set(pages)) == 23 and all((index.parent / one).is_file() for one in pages)
+
+
+# ---------------------------------------------------------------- PDF and picture
+
+
+def test_the_pdf_has_every_section_on_a4_and_the_picture_its_size(page, tmp_path):
+    printing.pdf(page, tmp_path / "page.pdf")
+    content = (tmp_path / "page.pdf").read_bytes()
+    assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
+    assert 4 <= content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") <= 16
+    printing.picture(page, tmp_path / "page.png")
+    png = (tmp_path / "page.png").read_bytes()
+    assert (int.from_bytes(png[16:20]), int.from_bytes(png[20:24])) == printing.PICTURE

@@ -46,17 +46,41 @@
     plots.forEach(function (place) { if (place.dataset.side !== String(which)) { draw(place, which); } });
   }
 
-  if (window.Plotly && plots.length) {
+  function begin() {
     var waiting = new IntersectionObserver(function (seen) {
       seen.forEach(function (one) {
         if (one.isIntersecting) { waiting.unobserve(one.target); draw(one.target, side()); }
       });
     }, { rootMargin: "600px 0px" });
     plots.forEach(function (place) { waiting.observe(place); });
-    window.addEventListener("load", function () { window.setTimeout(function () { drawAll(side()); }, 300); });
+    window.setTimeout(function () { drawAll(side()); }, 300);
     dark.addEventListener("change", function () { drawAll(side()); });
     window.addEventListener("beforeprint", function () { drawAll(0); });
     window.addEventListener("afterprint", function () { drawAll(side()); });
+  }
+
+  function sayInstead() {
+    plots.forEach(function (place) {
+      place.style.height = "auto";
+      place.textContent = place.getAttribute("aria-label");
+    });
+  }
+
+  function unpack(holder) {
+    var packed = Uint8Array.from(window.atob(holder.textContent), function (letter) { return letter.charCodeAt(0); });
+    var stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text().then(function (source) {
+      var script = document.createElement("script");
+      script.textContent = source;
+      document.head.appendChild(script);
+      script.remove();
+      holder.remove();
+    });
+  }
+
+  var holder = document.getElementById("plotly");
+  if (holder && plots.length) {
+    if (window.DecompressionStream) { unpack(holder).then(begin, sayInstead); } else { sayInstead(); }
   }
   var narrow = window.matchMedia("(max-width: 1100px)");
   var contents = document.querySelector(".contents details");
