@@ -22,6 +22,7 @@ from devops_lab.rows import ARROW_TYPES, schema
 from devops_lab.tables import TABLES, Table
 
 KEEP_HOURS = 24 * 30
+LOG_KEPT = "30 days"
 MANY_FILES = 40
 Months = list[tuple[str, str, Any]] | None
 
@@ -134,6 +135,28 @@ class Folder:
             if delta is not None and len(delta.file_uris()) > MANY_FILES:
                 delta.optimize.compact()
                 delta.vacuum(retention_hours=KEEP_HOURS, dry_run=False)
+
+    def vacuum(self) -> None:
+        """Let go of the files that no version of the last 30 days names."""
+        for name in TABLES:
+            delta = self.open(name)
+            if delta is not None:
+                delta.vacuum(retention_hours=KEEP_HOURS, dry_run=False)
+
+    def purge(self) -> None:
+        """Let go of all versions but the newest of each table at once, the log's old entries included."""
+        for name in TABLES:
+            delta = self.open(name)
+            if delta is None:
+                continue
+            for length in ("0 seconds", LOG_KEPT):
+                delta.alter.set_table_properties({"delta.logRetentionDuration": f"interval {length}"})
+                delta = DeltaTable(self._uri(name))
+                if length != LOG_KEPT:
+                    delta.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+                    delta = DeltaTable(self._uri(name))
+                    delta.create_checkpoint()
+                    delta.cleanup_metadata()
 
     def _uri(self, name: str) -> str:
         return f"{self.path}/{name}"

@@ -23,6 +23,7 @@ from devops_lab.tables import Table
 
 KEY_VARIABLE = "DEVOPS_LAB_PRIVACY_KEY"
 KEY_FILE = "privacy.key"
+FORGOTTEN_FILE = "forgotten.txt"
 KEY_BYTES = 32
 HASH_CHARACTERS = 12
 SHORTEST_NAME = 2
@@ -41,6 +42,9 @@ OF_OWNER = re.compile(
 )
 PSEUDONYM = re.compile(rf"person-[0-9a-f]{{{HASH_CHARACTERS}}}")
 BOT_LOGIN = re.compile(r"[\w.-]+\[bot\]")
+ATOM = re.compile(r"[^\W_]+")
+MOST_ATOMS = 4  # words, or parts of a login, that a forgotten person's name is looked for in
+NOT_SPARED = frozenset({"repository", "service", "source"})  # the names of what is measured
 
 
 def login_of(email: str | None) -> str | None:
@@ -55,6 +59,12 @@ def _pseudonym(key: bytes, name: str) -> str:
     return f"person-{digest[:HASH_CHARACTERS]}"
 
 
+@lru_cache(maxsize=65536)
+def _forgotten_mark(key: bytes, name: str) -> str:
+    person = name if PSEUDONYM.fullmatch(name) else _pseudonym(key, name.casefold())
+    return hmac.new(key, f"forgotten {person}".encode(), hashlib.sha256).hexdigest()
+
+
 def people_in(table: Table) -> set[str]:
     """Return the columns of `table` that tell of people: their names, and text they typed."""
     return {column.name for column in table.columns if column.personal or column.free}
@@ -67,13 +77,21 @@ class People:
     Bots ("…[bot]") are no people and keep their names.  Text that people typed loses e-mail addresses always, and
     under the first and last policy also the row's own people, "@mentions" and the owner in "from LOGIN/branch" and in
     "of https://HOST/LOGIN/…", unless that is the repository's own.
-    Applying it twice changes nothing.  Errors: AccessError for pseudonyms without a key.
+    Whose keyed hash is in `forgotten` is in no row, under any policy.  Applying it twice changes nothing.
+
+    Errors: AccessError for pseudonyms or forgotten people without a key.
     """
 
     policy: Literal["pseudonym", "names", "none"]
     key: bytes | None = field(repr=False)
+    forgotten: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        if self.forgotten and not self.key:
+            raise AccessError(
+                f"people were forgotten here, but there is no key to know them by; set {KEY_VARIABLE} to the key that "
+                f"was used then, or they come back: {FORGOTTEN_FILE} lies beside lab.toml"
+            )
         if self.policy == "pseudonym" and not self.key:
             raise AccessError(
                 f'people are stored as pseudonyms, but there is no key; set {KEY_VARIABLE}, or people = "none" in '
@@ -85,6 +103,8 @@ class People:
         if not value or not value.strip():
             return None
         value = login_of(value) or value.strip()
+        if self.is_forgotten(value):
+            return None
         if PSEUDONYM.fullmatch(value) or BOT_LOGIN.fullmatch(value):
             return value
         if self.policy == "names" and "@" not in value:
@@ -109,7 +129,57 @@ class People:
                 free.append(column.name)
         for name in free:
             kept[name] = self._clean(kept[name], people, owner)
+        return self.spare(table, kept) if self.forgotten else kept
+
+    def is_forgotten(self, name: str) -> bool:
+        """Say whether a login, name or pseudonym is that of somebody who was forgotten."""
+        return bool(self.forgotten) and self.mark(name) in self.forgotten
+
+    def mark(self, name: str) -> str:
+        """Return what stands for a login, name or pseudonym in the list of forgotten people: a keyed hash of it."""
+        assert self.key is not None  # as __post_init__ has checked
+        return _forgotten_mark(self.key, login_of(name) or name.strip())
+
+    def pseudonym(self, name: str) -> str:
+        """Return the keyed hash that stands for a login or name where people are pseudonyms."""
+        assert self.key is not None  # as __post_init__ has checked
+        return _pseudonym(self.key, (login_of(name) or name.strip()).casefold())
+
+    def spare(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `row` without the forgotten people: their names are empty, and "someone" inside a text.
+
+        The names of repositories and services stay, and addresses in a repository of their own.
+        """
+        kept = dict(row)
+        owner = str(kept.get("repository") or "").partition("/")[0]
+        for column in table.columns:
+            value = kept.get(column.name)
+            if not isinstance(value, str) or column.name in NOT_SPARED:
+                continue
+            if column.name.endswith("url") and owner and self.is_forgotten(owner):
+                continue
+            if self.is_forgotten(value):
+                kept[column.name] = "someone" if column.required else None
+            else:
+                kept[column.name] = self._without_forgotten(value)
         return kept
+
+    def _without_forgotten(self, text: str) -> str:
+        """Return `text` with "someone" for each name of one to four words, or parts of a login, that is forgotten."""
+        atoms = [found.span() for found in ATOM.finditer(text)]
+        parts, end, place = [], 0, 0
+        while place < len(atoms):
+            for last in range(min(place + MOST_ATOMS, len(atoms)) - 1, place - 1, -1):
+                start, after = atoms[place][0], atoms[last][1]
+                if (
+                    after - start >= SHORTEST_NAME
+                    and _forgotten_mark(self.key or b"", text[start:after]) in self.forgotten
+                ):
+                    parts += [text[end:start], "someone"]
+                    end, place = after, last
+                    break
+            place += 1
+        return "".join([*parts, text[end:]]) if parts else text
 
     def _clean(self, text: str, people: list[str], owner: str) -> str:
         if "@" in text:
@@ -164,6 +234,30 @@ def load_key(folder: str | Path | None = None) -> bytes:
     if not key:
         raise AccessError(f"the privacy key {path} is empty; bring back its copy, or delete it to begin anew")
     return key
+
+
+def forgotten_in(folder: str | Path) -> frozenset[str]:
+    """Return the keyed hashes in ``forgotten.txt`` of `folder` (where lab.toml lies); none where there is no file."""
+    path = Path(folder) / FORGOTTEN_FILE
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return frozenset()
+    except OSError as problem:
+        raise AccessError(f"{path} cannot be read ({problem.strerror}); it keeps forgotten people away") from problem
+    return frozenset(line.split()[0] for line in lines if line.strip() and not line.startswith("#"))
+
+
+def remember_to_forget(folder: str | Path, mark: str) -> None:
+    """Add a keyed hash to ``forgotten.txt`` in `folder`, once; the file is whole at every moment."""
+    path, known = Path(folder) / FORGOTTEN_FILE, forgotten_in(folder)
+    if mark in known:
+        return
+    head = "# Keyed hashes of people who asked to be forgotten: written by `devops-lab forget`, read by every sync.\n"
+    before = path.read_text("utf-8") if path.exists() else head
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(f"{before.rstrip()}\n{mark}\n", "utf-8")
+    unfinished.replace(path)
 
 
 def _make_key(path: Path) -> None:

@@ -20,7 +20,7 @@ from devops_lab.practice.server import serve
 from devops_lab.practice.server.state import Options
 from devops_lab.practice.settings import lab_toml
 from devops_lab.practice.world import make
-from devops_lab.reports import loop, overview, overview_changes, overview_receipts, phases
+from devops_lab.reports import batch, loop, overview, overview_changes, overview_receipts, phases
 from devops_lab.reports.kernel import run
 from devops_lab.store import Store
 
@@ -177,7 +177,7 @@ def test_each_phase_has_its_numbers_or_why_not_and_a_link(asked, found):
 
 @pytest.mark.parametrize("service", ["", "shop", "my shop/ü", "../x"])
 def test_a_link_is_the_file_that_a_report_is_written_to(lab, service):
-    named = devops_lab.reports._file_name("10_plan", {"service": service})
+    named = batch.stem("10_plan", {"service": service})
     asked = phases.ask(str(lab / "lab"), str(lab / "lab.toml"))
     asked.words.update({"service": service} if service else {})
     assert overview.page_of(asked, "plan") == f"{named}.html"

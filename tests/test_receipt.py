@@ -18,7 +18,7 @@ START = datetime(2026, 9, 1)
 HOUR = timedelta(hours=1)
 KEYS = [
     "metric", "definition", "reference", "unit", "statistic", "parameters", "window_start", "window_end", "as_of",
-    "snapshot", "value", "n", "low", "high", "interval", "rows", "excluded", "coverage", "sql", "versions",
+    "snapshot", "value", "n", "low", "high", "interval", "rows", "excluded", "events", "coverage", "sql", "versions",
 ]  # fmt: skip
 ROW = ["id", "occurred_at", "started_at", "ended_at", "value", "denominator", "censored", "url"]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from devops_lab.charts.budgets_rates import burn_rates
     from devops_lab.charts.builds import percentiles, red_times, slowest
     from devops_lab.charts.distributions import distribution
+    from devops_lab.charts.events import mark_events
     from devops_lab.charts.flow import cumulative_flow
     from devops_lab.charts.flow_forecasts import milestone_forecasts
     from devops_lab.charts.flow_stages import stage_waterfall
@@ -50,6 +51,7 @@ _HOMES = {
     "last_releases": "trains",
     "latency_lines": "latencies",
     "loop_wheel": "loop_circle",
+    "mark_events": "events",
     "milestone_forecasts": "flow_forecasts",
     "open_vulnerabilities": "vulnerabilities",
     "pass_rate": "tests",
@@ -81,6 +83,7 @@ __all__ = [
     "last_releases",
     "latency_lines",
     "loop_wheel",
+    "mark_events",
     "milestone_forecasts",
     "open_vulnerabilities",
     "pass_rate",

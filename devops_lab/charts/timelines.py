@@ -76,9 +76,9 @@ def _pairs(rows: pd.DataFrame) -> pd.Series:
 def _key(plain: pd.DataFrame, unplanned: pd.Series, failed: pd.DataFrame) -> str:
     """Return the words above the deployments' row: which mark is what, naming only marks that are there."""
     said = ["deployments"]
-    said += [f'<span style="color:{style.ACCENT}">❘ planned</span>'] if (~unplanned).any() and unplanned.any() else []
-    said += [f'<span style="color:{style.UNPLANNED}">◆ unplanned</span>'] if unplanned.any() else []
-    said += [f'<span style="color:{style.FAILURE}">✖ failed</span>'] if len(failed) else []
+    said += [f'<span style="color:{style.ACCENT}">❘</span> planned'] if (~unplanned).any() and unplanned.any() else []
+    said += [f'<span style="color:{style.UNPLANNED}">◆</span> unplanned'] if unplanned.any() else []
+    said += [f'<span style="color:{style.FAILURE}">✖</span> failed'] if len(failed) else []
     return "  ".join(said)
 
 

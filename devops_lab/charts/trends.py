@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ import plotly.graph_objects as go
 from devops_lab import findings, words
 from devops_lab.charts import style
 from devops_lab.charts.axes import scaled, shade_unknown, time_axis, value_axis
+from devops_lab.charts.events import mark_events
 from devops_lab.charts.figures import finish, nothing, shift
+from devops_lab.config_context import Event
 
 GROUP_NAME = 24  # characters of a group's name at its line
 LEAST = 2  # periods with a value that a trend needs
@@ -23,7 +25,12 @@ _DAYS = {1: "day", 7: "week", 30: "month", 91: "quarter", 365: "year"}
 
 
 def trend(
-    frame: pd.DataFrame, metric: Any, *, answer: Mapping[str, Any] | None = None, timezone: str = "UTC"
+    frame: pd.DataFrame,
+    metric: Any,
+    *,
+    answer: Mapping[str, Any] | None = None,
+    timezone: str = "UTC",
+    events: Sequence[Event] = (),
 ) -> go.Figure:
     """Draw a metric over its periods: points with their 95 % band, or bars where it counts things.
 
@@ -31,8 +38,12 @@ def trend(
     the whole window (its number then stands in the title).  A missing period is a gap, and shaded where the sync did
     not cover it; a hollow mark is a period only partly covered, still running, or with fewer than six observations; a
     triangle says "more than" (the median was not reached yet).  A percentile beside the median (p90) is a thin grey
-    line.  Several groups are a line each, without bands.
+    line.  Several groups are a line each, without bands.  `events` (``load("lab.toml").event``) are marks above.
     """
+    return mark_events(_trend(frame, metric, answer, timezone), events, timezone=timezone)
+
+
+def _trend(frame: pd.DataFrame, metric: Any, answer: Mapping[str, Any] | None, timezone: str) -> go.Figure:
     name = getattr(metric, "name", str(metric))
     if frame.empty:
         return nothing(name, str(frame.attrs.get("reason", "There is nothing to draw.")))

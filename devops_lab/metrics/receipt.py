@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from devops_lab.config_context import Event, chosen
 from devops_lab.metrics import answers, statistics
 from devops_lab.metrics.answers import plain
 from devops_lab.metrics.definition import Definition
@@ -39,15 +41,19 @@ def receipt(
     as_of: Moment | None = None,
     statistic: str | None = None,
     timezone: str = "UTC",
+    events: Sequence[Event] = (),
     **parameters: Any,
 ) -> dict[str, Any]:
     """Return the evidence of one metric over one window, ready for JSON.
 
+    `events` are those of lab.toml (``load("lab.toml").event``); the receipt lists the ones about its services and time.
+
     Keys: metric, definition, reference, unit, statistic, parameters (the metric's own, and timezone, service and team
     of the question), window_start, window_end, as_of, snapshot, value, n, low, high, interval (how value and limits
     came about), rows (id, occurred_at, started_at, ended_at, value, denominator, censored, url), excluded (id,
-    reason), coverage (table_name, asked, fetched, missing), sql, versions.  Instants are ISO 8601 in UTC, missing
-    values null.  `interval` begins with "missing:" where the sync covered too little to say anything.
+    reason), events (from, until, text: what happened meanwhile), coverage (table_name, asked, fetched, missing), sql,
+    versions.  Instants are ISO 8601 in UTC, missing values null.  `interval` begins with "missing:" where the sync
+    covered too little to say anything.
     """
     question = answers.ask(metric, store, service, team, last, since, until, as_of, timezone, parameters)
     name = statistic or metric.window_statistic or metric.statistics[0]
@@ -76,6 +82,7 @@ def receipt(
         "interval": _interval(metric, question, rows, name, answer),
         "rows": answers.records(counted[list(ROW)]),
         "excluded": [{"id": row["id"], "reason": row["excluded"]} for row in _left_out(rows)],
+        "events": _events(events, services, question),
         "coverage": question.coverage.ledger(services, question.window.start, question.window.end),
         "sql": metric.sql,
         "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
@@ -85,6 +92,15 @@ def receipt(
 def _services(question: answers.Question, team: str | None) -> list[str]:
     stored = question.coverage.services
     return list(stored["service"] if team is None else stored.loc[stored["team"] == team, "service"])
+
+
+def _events(events: Sequence[Event], services: list[str], question: answers.Question) -> list[dict[str, Any]]:
+    zone = question.timezone
+    spans = [
+        (*one.span(zone), one.text)
+        for one in chosen(events, services, question.window.start, question.window.end, zone)
+    ]
+    return [{"from": plain(start), "until": plain(end), "text": text} for start, end, text in spans]
 
 
 def _interval(

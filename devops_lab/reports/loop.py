@@ -15,6 +15,7 @@ from devops_lab.errors import LabError
 from devops_lab.language import Language, marked, of
 from devops_lab.reports import phases
 from devops_lab.reports.evidence import short
+from devops_lab.reports.meanwhile import with_events
 from devops_lab.reports.page import MOST_ROWS, Column, Piece, html, joined, paragraph, shortened, table, together
 from devops_lab.reports.question import Question
 
@@ -51,7 +52,7 @@ def header(asked: Question, name: str) -> Piece:
     parts = [t.window(start, end, asked.timezone), t("as known on {moment}", moment=moment)]
     line = joined((html("<span>{}</span>", part) for part in parts), " · ")
     head = html('<header class="lab-heading"><h1>{}</h1><p>{}</p></header>', title, line)
-    return Piece(head, "\n".join([title, " · ".join(parts)]))
+    return with_events(asked, Piece(head, "\n".join([title, " · ".join(parts)])))
 
 
 def summary(question: Question) -> loop.Summary:

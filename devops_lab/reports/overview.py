@@ -18,6 +18,7 @@ from devops_lab.charts.loop_names import waiting
 from devops_lab.delivery import loop
 from devops_lab.errors import LabError
 from devops_lab.reports import overview_changes, phases, watched
+from devops_lab.reports.lookup import stem
 from devops_lab.reports.loop import header
 from devops_lab.reports.overview_changes import tell
 from devops_lab.reports.page import Piece, html, joined, link, paragraph, shortened
@@ -109,9 +110,7 @@ def rows(asked: Question, found: loop.Summary) -> Piece:
 
 def page_of(asked: Question, phase: str) -> str:
     """Return the file name of a phase's page beside this one, as ``devops_lab.reports.report`` names it."""
-    service = asked.words.get("service", "")
-    safe = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in service).strip(".-")
-    return f"{PAGES[phase]}-{safe}.html" if safe else f"{PAGES[phase]}.html"
+    return f"{stem(PAGES[phase], asked.words)}.html"
 
 
 def command(asked: Question, phase: str) -> str:

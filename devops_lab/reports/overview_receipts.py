@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from devops_lab import metrics, words
-from devops_lab.metrics.receipt import receipt, to_json
+from devops_lab.metrics.receipt import to_json
 from devops_lab.reports import overview, overview_changes
 from devops_lab.reports.page import Piece, details, html, joined, link, paragraph, shortened, together
 from devops_lab.reports.question import Question
@@ -114,7 +114,7 @@ def _receipt(asked: Question, metric: metrics.Metric, row: dict[str, Any]) -> Ma
     t = asked.t
     if row["n"] > MOST_ROWS:
         return html("<p>{}</p>", t("Its receipt is too long for a page: {command}", command=_command(asked, metric)))
-    found = receipt(metric, asked.store, **asked.words)
+    found = asked.receipt(metric.name)
     how = html("<p>{} {}</p>", t("How the interval came about:"), found["interval"]) if found.get("interval") else ""
     name = f"receipt_{metric.name}.json"
     content = base64.b64encode(to_json(found).encode()).decode()

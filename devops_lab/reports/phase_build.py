@@ -152,7 +152,7 @@ def _percentiles(asked: Question, metric: str, title: str, subtitle: str) -> Any
         return builds.nothing(metric, shortened(problem), title)
     if frame.empty:
         return builds.nothing(metric, phases.why_missing(asked, metric), title)
-    return builds.percentiles(frame, title, subtitle, timezone=asked.timezone, t=asked.t)
+    return asked.marked(builds.percentiles(frame, title, subtitle, timezone=asked.timezone, t=asked.t))
 
 
 def _no_number(asked: Question, metric: str) -> str:

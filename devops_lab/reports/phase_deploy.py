@@ -120,7 +120,7 @@ def durations(asked: Question) -> Any:
     """Draw how long each deployment took; releases, tags and merges are instants and are not drawn."""
     rows = rollouts(asked)
     rows = rows[rows["measured"] & rows["minutes"].ge(0)]
-    return charts.rollout_durations(rows, timezone=asked.timezone, t=asked.t)
+    return asked.marked(charts.rollout_durations(rows, timezone=asked.timezone, t=asked.t))
 
 
 def troubled(asked: Question) -> Piece:

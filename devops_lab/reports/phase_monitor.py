@@ -35,7 +35,7 @@ def budget(asked: Question) -> Any:
     rows = burned(asked)
     if rows.empty:
         return watched.missing(asked, "service_levels")
-    return charts.burn_down(rows, events(asked), timezone=asked.timezone, t=asked.t)
+    return asked.marked(charts.burn_down(rows, events(asked), timezone=asked.timezone, t=asked.t))
 
 
 def burn_rates(asked: Question) -> Any:
@@ -43,7 +43,7 @@ def burn_rates(asked: Question) -> Any:
     rows = rates(asked)
     if rows.empty:
         return paragraph(asked.t("Without service levels there is no burn rate."))
-    return charts.burn_rates(rows, timezone=asked.timezone, t=asked.t)
+    return asked.marked(charts.burn_rates(rows, timezone=asked.timezone, t=asked.t))
 
 
 def burned(asked: Question) -> pd.DataFrame:
@@ -112,7 +112,8 @@ def latency(asked: Question) -> Any:
     whole = asked.answer("latency")
     if not len(whole) or not whole["value"].notna().any():
         return watched.missing(asked, "latency_buckets")
-    return charts.latency_lines(phases.over(asked, "latency"), whole, timezone=asked.timezone, t=asked.t)
+    figure = charts.latency_lines(phases.over(asked, "latency"), whole, timezone=asked.timezone, t=asked.t)
+    return asked.marked(figure)
 
 
 def alerts(asked: Question) -> Any:

@@ -73,7 +73,7 @@ def troubles(asked: Question) -> Any:
     both = [phases.over(asked, name) for name in ("restart_rate", "log_error_rate")]
     if not any(frame["value"].notna().any() for frame in both):
         return watched.missing(asked, "restarts")
-    return charts.restarts_and_errors(both[0], both[1], timezone=asked.timezone, t=asked.t)
+    return asked.marked(charts.restarts_and_errors(both[0], both[1], timezone=asked.timezone, t=asked.t))
 
 
 def vulnerabilities(asked: Question) -> Any:

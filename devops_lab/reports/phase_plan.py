@@ -24,7 +24,7 @@ def cumulative_flow(asked: Question) -> Any:
     if (missing := phases.unknown(asked, "issue_lead_time")) is not None:
         return missing
     start, end = asked.window
-    return flow.cumulative_flow(issues(asked), start, end, timezone=asked.timezone, t=asked.t)
+    return asked.marked(flow.cumulative_flow(issues(asked), start, end, timezone=asked.timezone, t=asked.t))
 
 
 def issues(asked: Question) -> pd.DataFrame:

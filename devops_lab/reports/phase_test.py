@@ -33,7 +33,7 @@ def pass_rate(asked: Question) -> Any:
     if frame.empty:
         return builds.nothing("test_pass_rate", phases.why_missing(asked, "test_pass_rate"), title)
     subtitle = t("Share of test cases that passed, of those that ran, per period; shaded: 95 % interval")
-    return tests.pass_rate(frame, title, subtitle, timezone=asked.timezone, t=t)
+    return asked.marked(tests.pass_rate(frame, title, subtitle, timezone=asked.timezone, t=t))
 
 
 def durations(asked: Question) -> Any:
@@ -46,7 +46,7 @@ def durations(asked: Question) -> Any:
     if frame.empty:
         return builds.nothing("test_duration", phases.why_missing(asked, "test_duration"), title)
     subtitle = t("Time of a test run by its own report, per period; shaded: 95 % interval of the median")
-    return builds.percentiles(frame, title, subtitle, timezone=asked.timezone, t=t)
+    return asked.marked(builds.percentiles(frame, title, subtitle, timezone=asked.timezone, t=t))
 
 
 def flaky_tests(asked: Question) -> list[dict[str, Any]]:

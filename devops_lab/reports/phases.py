@@ -18,6 +18,7 @@ from devops_lab import words
 from devops_lab.errors import LabError, QuestionError
 from devops_lab.language import Language
 from devops_lab.reports import question, tiles
+from devops_lab.reports.meanwhile import with_events
 from devops_lab.reports.page import MOST_ROWS, Column, Piece, html, joined, link, paragraph, shortened, table, together
 from devops_lab.reports.phase_answers import (
     counted,
@@ -102,7 +103,8 @@ def top(asked: Question, phase: str) -> Piece:
     head = html('<header class="lab-heading"><h1>{}</h1><p>{}</p></header>', title, line)
     text = t(said.purpose)
     lead = html('<div class="lab-headline" style="margin-top: 20px"><p>{}</p></div>', text)
-    return Piece(joined([head, lead], "\n"), "\n".join([title, " · ".join(parts), "", text]))
+    found = Piece(joined([head, lead], "\n"), "\n".join([title, " · ".join(parts), "", text]))
+    return with_events(asked, found)
 
 
 def about(asked: Question) -> str:

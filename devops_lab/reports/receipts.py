@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from devops_lab import metrics, words
-from devops_lab.metrics.receipt import receipt, to_json
+from devops_lab.metrics.receipt import to_json
 from devops_lab.reports.page import Piece, details, html, joined, link
 from devops_lab.reports.question import Question
 
@@ -23,7 +23,7 @@ def definitions(question: Question) -> Piece:
 
 def _one(question: Question, name: str) -> Piece:
     metric = metrics.find(name)
-    found = receipt(metric, question.store, **question.words)
+    found = question.receipt(name)
     head = html('{} <span class="aside">{}</span>', words.label(name), _line(found))
     first, _, rest = metric.text.partition("\n")
     reference = (

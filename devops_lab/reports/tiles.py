@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from devops_lab import findings, metrics, words
 from devops_lab.metrics import benchmarks
+from devops_lab.reports.meanwhile import with_events
 from devops_lab.reports.page import Piece, html, joined, paragraph, together
 from devops_lab.reports.question import Question
 
@@ -20,7 +21,8 @@ INTERVAL = "95 %:"
 def top(question: Question) -> Piece:
     """Return the report's title, window and the instant it speaks for."""
     start, end = question.window
-    return heading(question.title, start, end, as_of=question.as_of, timezone=question.timezone)
+    head = heading(question.title, start, end, as_of=question.as_of, timezone=question.timezone)
+    return with_events(question, head)
 
 
 def summary(question: Question) -> Piece:

@@ -31,6 +31,12 @@ weighed as (
             else 1
         end as weight,
         case
+            when kinds like '%,self-hosted,%' then 'self-hosted'
+            when kinds like '%macos%' then 'macos'
+            when kinds like '%windows%' then 'windows'
+            else 'linux'
+        end as kind,
+        case
             when kinds like '%,self-hosted,%' or kinds like '%macos%' then 1
             when kinds like '%96-core%' or kinds like '%96core%' then 48
             when kinds like '%64-core%' or kinds like '%64core%' then 32
@@ -60,6 +66,9 @@ select
         when r.completed_at < r.started_at then 'clock: ended before it started'
     end as excluded,
     r.name as title,
+    r.workflow,
+    r.kind,
+    r.run_attempt > 1 as again,
     case
         when r.kinds like '%ubuntu%' or r.kinds like '%linux%' or r.kinds like '%windows%' then null
         when r.kinds like '%macos%' or r.kinds like '%,self-hosted,%' then null
