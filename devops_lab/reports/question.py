@@ -6,7 +6,7 @@ one, and else from the defaults of the metrics.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -18,9 +18,11 @@ import pandas as pd
 from devops_lab import charts, metrics
 from devops_lab import language as languages
 from devops_lab.config import Settings, load
+from devops_lab.config_context import Event, chosen
 from devops_lab.errors import QuestionError
 from devops_lab.language import Language
 from devops_lab.metrics import answers, benchmarks
+from devops_lab.metrics.receipt import receipt
 from devops_lab.store import Store
 
 STORE, CONFIG = "lab", "lab.toml"
@@ -34,12 +36,20 @@ class Pinned(Store):
 
     def __init__(self, path: str) -> None:
         self._answers: dict[tuple[Any, ...], pd.DataFrame] = {}
+        self._made: dict[tuple[Any, ...], Any] = {}
         super().__init__(path)
 
     def refresh(self) -> None:
         """Read the newest complete snapshot, and forget what older ones answered."""
         self._answers.clear()
+        self._made.clear()
         super().refresh()
+
+    def remember(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Return what `make` makes, made once; it is read, never changed."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     def query(
         self, sql: str, as_of: datetime | None = None, frames: Mapping[str, Any] | None = None, **parameters: Any
@@ -68,11 +78,17 @@ class Question:
     t: Language = field(default_factory=languages.of)
     _answered: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
     _observed: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+    _receipts: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def dora(self) -> pd.DataFrame:
         """The five metrics over the window, as ``dl.dora`` answers."""
         return metrics.dora(self.store, **self.words)
+
+    @cached_property
+    def dora_by_service(self) -> pd.DataFrame:
+        """The five metrics over the window for each service: ``dl.dora(store, by="service")``."""
+        return metrics.dora(self.store, by="service", **self.words)
 
     @property
     def timezone(self) -> str:
@@ -126,6 +142,13 @@ class Question:
                 found = found[found[key] == self.words[key]]
         return found
 
+    @cached_property
+    def events(self) -> list[Event]:
+        """The events of lab.toml about the question's services that touch its window, earliest first."""
+        if self.settings is None or not self.settings.event:
+            return []
+        return chosen(self.settings.event, self.services["service"], *self.window, self.timezone)
+
     def observations(self, metric: str) -> pd.DataFrame:
         """Return the rows behind one metric's number, earliest first, counted and left out."""
         if metric not in self._observed:
@@ -139,13 +162,36 @@ class Question:
             self._answered[metric] = found.window(self.store, keep_empty=True, **self.words)
         return self._answered[metric]
 
+    def receipt(self, metric: str) -> dict[str, Any]:
+        """Return the evidence of one metric's number over the window, as ``metrics.receipt`` has it."""
+        if metric not in self._receipts:
+            self._receipts[metric] = receipt(metrics.find(metric), self.store, events=self.events, **self.words)
+        return self._receipts[metric]
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """Return the receipts that were asked for so far."""
+        return list(self._receipts.values())
+
+    def answered(self) -> list[dict[str, Any]]:
+        """Return the rows of every number over the window that was asked for so far, ready for JSON."""
+        frames = [getattr(self, name) for name in ("dora", "dora_by_service") if name in self.__dict__]
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for frame in (*frames, *self._answered.values()):
+            rows |= {(row["metric"], row["group_name"], row["statistic"]): row for row in metrics.records(frame)}
+        return list(rows.values())
+
     def trend(self, metric: str) -> Any:
         """Draw one metric over the window's periods; durations with the median and the p90."""
         found = metrics.find(metric)
         statistics = ["median", "p90"] if found.statistics == ("median",) else list(found.statistics)
         frame = found.over(self.store, every=self.every, statistic=statistics, **self.words)
         answer = self.dora[self.dora["metric"] == metric].to_dict("records")
-        return charts.trend(frame, found, answer=answer[0] if answer else None, timezone=self.timezone)
+        first = answer[0] if answer else None
+        return charts.trend(frame, found, answer=first, timezone=self.timezone, events=self.events)
+
+    def marked(self, figure: Any) -> Any:
+        """Draw the events on the time axis of a figure over the window; return the figure."""
+        return charts.mark_events(figure, self.events, timezone=self.timezone)
 
     def distribution(self, metric: str) -> Any:
         """Draw how one metric's durations are distributed over the window."""

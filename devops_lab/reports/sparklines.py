@@ -16,7 +16,7 @@ WIDTH, HEIGHT, EDGE = 96, 24, 3
 def line(values: Sequence[float | None], label: str) -> Markup:
     """Return a line through the values, earliest first, with a dot at the last; a missing value is a gap.
 
-    One value alone is its dot; none at all is nothing.
+    A value between two gaps is a point.  One value alone is its dot; none at all is nothing.
     """
     found = _drawn(values, WIDTH, HEIGHT)
     return html(
@@ -52,12 +52,15 @@ def _drawn(values: Sequence[float | None], width: int, height: int) -> Markup:
     low, high = min(known), max(known)
     step = (width - 2 * EDGE) / max(len(values) - 1, 1)
     path, pen, last = "", "M", (0.0, 0.0)
+    points: list[Markup] = []
     for place, value in enumerate(values):
         if value is None or words.missing(value):
             pen = "M"
             continue
         share = (float(value) - low) / (high - low) if high > low else 0.5
         last = width - EDGE - step * (len(values) - 1 - place), height - EDGE - share * (height - 2 * EDGE)
+        alone = pen == "M" and (place + 1 == len(values) or words.missing(values[place + 1]))
         path += f"{pen}{last[0]:.1f} {last[1]:.1f}"
+        points += [html('<circle cx="{:.1f}" cy="{:.1f}" r="1.5" class="alone"/>', *last)] if alone else []
         pen = "L"
-    return html('<path d="{}"/><circle cx="{:.1f}" cy="{:.1f}" r="2.5"/>', path, *last)
+    return html('<path d="{}"/>{}<circle cx="{:.1f}" cy="{:.1f}" r="2.5"/>', path, joined(points), *last)

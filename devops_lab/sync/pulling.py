@@ -69,9 +69,22 @@ def pull(
             writer.remove(table, keys)
     except (SourceError, UserError) as problem:
         outcome.problem = problem
+        held.add("sync_ledger", [_failed(repository, start or until, until, problem)])
     held.write()
     outcome.notes = list(getattr(source, "notes", []))
     return outcome
+
+
+def _failed(repository: str, since: datetime, until: datetime, problem: LabError) -> dict[str, Any]:
+    """Return the ledger's row of a source that did not come to its end: numbers of that time may lack anything."""
+    return {
+        "repository": repository,
+        "table_name": "repositories",
+        "window_start": since,
+        "window_end": until,
+        "recorded_at": until,
+        "refused": str(problem),
+    }
 
 
 def _last(writer: Store, repository: str, source: str, wanted: frozenset[str] | None) -> datetime | None:
