@@ -26,7 +26,7 @@ from devops_lab.delta import Folder
 from devops_lab.errors import QuestionError, StoreError
 from devops_lab.privacy import People, people_in
 from devops_lab.rows import ARROW_TYPES, checked, fitted
-from devops_lab.tables import TABLES, Table
+from devops_lab.tables import FORMAT, TABLES, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,21 +139,46 @@ class Store:
         self._relations.clear()
         snapshots = self._relation("snapshots", newest=True)
         newest = engines.run(
-            "select snapshot, as_of, table_name, version from snapshots where snapshot = coalesce($wanted, snapshot) "
-            "qualify dense_rank() over (order by snapshot desc) = 1",
+            "select snapshot, as_of, table_name, version, lab_version, format from snapshots "
+            "where snapshot = coalesce($wanted, snapshot) qualify dense_rank() over (order by snapshot desc) = 1",
             {"snapshots": snapshots},
             parameters={"wanted": self._wanted},
         ).to_pylist()
         if self._wanted is not None and not newest:
             raise QuestionError(f"{self.path} has no snapshot {self._wanted}")
+        self._refuse_newer(newest)
         for row in newest:
             self.snapshot_name, self.as_of = row["snapshot"], row["as_of"]
             self._versions[row["table_name"]] = row["version"]
+
+    def _refuse_newer(self, snapshot: list[dict[str, Any]]) -> None:
+        newer = [row for row in snapshot if (row["format"] or FORMAT) > FORMAT]
+        if newer:
+            raise StoreError(
+                f"the store {self.path} is of format {newer[0]['format']}, written by devops-lab "
+                f"{newer[0]['lab_version']}; this one knows format {FORMAT}: update it "
+                "(`pip install --upgrade devops-lab`)"
+            )
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables that somebody wrote."""
+        return list(self._folder.versions())
 
     @property
     def versions(self) -> dict[str, int]:
         """The version of each table that this handle reads; empty where nothing was synced."""
         return dict(self._versions)
+
+    @property
+    def labs(self) -> list[tuple[datetime, str]]:
+        """When each version of the lab first completed a snapshot here (naive UTC), the earliest first."""
+        rows = engines.run(
+            "select min(snapshot) as snapshot, lab_version from snapshots where lab_version is not null "
+            "group by lab_version order by snapshot",
+            {"snapshots": self._relation("snapshots", newest=True)},
+        ).to_pylist()
+        return [(datetime.fromisoformat(row["snapshot"]), row["lab_version"]) for row in rows]
 
     # ------------------------------------------------------------------ reading
 
@@ -266,6 +291,17 @@ class Store:
         self._folder.overwrite(delta, rows, source if only_source else None)
         return True
 
+    def restore(self, name: str, rows: pa.Table) -> int:
+        """Make a table of rows that were exported: as they are, ``source`` and ``fetched_at`` too; return how many."""
+        table = _table(name)
+        given = fitted(table, rows, _now(), source="import")
+        if given.num_rows == rows.num_rows:
+            when = rows["fetched_at"].cast(ARROW_TYPES["instant"])
+            given = given.set_column(given.schema.get_field_index("fetched_at"), "fetched_at", when)
+        if given.num_rows:
+            self._folder.create(table, given)
+        return given.num_rows
+
     def remove(self, name: str, keys: Iterable[Mapping[str, Any]]) -> int:
         """Take rows out of a table by their keys: things that were deleted where they came from; return how many."""
         table, delta = _table(name), self._folder.open(name, must=name in self._versions)
@@ -316,15 +352,21 @@ class Store:
         except Timeout as problem:
             raise StoreError(f"another sync is writing to {self.path}; wait until it is done") from problem
 
-    def commit_snapshot(self, as_of: datetime) -> str:
-        """Name the versions that all tables have now as the snapshot that stands for `as_of`; return its name."""
-        name = _now().isoformat(timespec="microseconds")
+    def commit_snapshot(self, as_of: datetime, name: str | None = None) -> str:
+        """Name the versions that all tables have now as the snapshot that stands for `as_of`; return its name.
+
+        It is named after this instant, unless it has a `name` already: an archive's.
+        """
+        name = name or _now().isoformat(timespec="microseconds")
         lab = installed_version("devops-lab")
         rows = [
-            {"snapshot": name, "as_of": as_of, "table_name": table, "version": version, "lab_version": lab}
+            {
+                "snapshot": name, "as_of": as_of, "table_name": table, "version": version, "lab_version": lab,
+                "format": FORMAT,
+            }
             for table, version in self._folder.versions().items()
             if table != "snapshots"
-        ]
+        ]  # fmt: skip
         self.write("snapshots", rows, source="delivery")
         return name
 

@@ -11,6 +11,7 @@ A column says what the lab must know to keep its promises:
 * ``known``      the instant column from which this value is known: before it, a question ``as_of`` sees null.
 
 ``born`` names the instant from which a row exists for a question ``as_of``; rows without one always exist.
+`FORMAT` grows when a lab of before would misread the store: other meanings, not more columns.
 Every row also has ``source`` (who said so) and ``fetched_at`` (when its content last changed).
 """
 
@@ -20,4 +21,6 @@ from devops_lab.tables.shape import TYPES, Column, Table
 _MODULES = (lab, plan, code, build, test, release, operate, monitor, derived)
 TABLES: dict[str, Table] = {one.name: one for module in _MODULES for one in module.TABLES}
 
-__all__ = ["TABLES", "TYPES", "Column", "Table"]
+FORMAT = 1
+
+__all__ = ["FORMAT", "TABLES", "TYPES", "Column", "Table"]

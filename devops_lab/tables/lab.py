@@ -142,6 +142,7 @@ TABLES: tuple[Table, ...] = (
         table_name text!         | The stored table.
         version integer!         | Its Delta version.
         lab_version text         | The lab that wrote it.
+        format integer           | The store's format; a lab that knows only lesser ones refuses it.
         """,
     ),
 )
