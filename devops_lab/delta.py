@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +20,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from devops_lab import engines
 from devops_lab.errors import StoreError, UserError
 from devops_lab.rows import ARROW_TYPES, schema
-from devops_lab.tables import TABLES, Table
+from devops_lab.tables import TABLES, Column, Table
 
 KEEP_HOURS = 24 * 30
 LOG_KEPT = "30 days"
@@ -35,6 +36,16 @@ class Folder:
         self.path = str(path) if self.remote else str(Path(path).absolute())
         if set(self.path) & set("[]"):  # deltalake cannot address such a folder: it panics
             raise UserError(f"the store {self.path} cannot lie in a folder whose name has [ or ]; name another folder")
+        if not self.remote:
+            self._settle(Path(self.path))
+
+    @staticmethod
+    def _settle(here: Path) -> None:
+        """End what a migration that was killed between its two last steps began: the copy is whole, the place free."""
+        aside, before = here.with_name(f"{here.name}.migrating"), here.with_name(f"{here.name}.before")
+        if not here.exists() and aside.is_dir() and before.is_dir():
+            with suppress(FileNotFoundError, FileExistsError):  # another process was quicker
+                aside.rename(here)
 
     def open(self, name: str, version: int | None = None, must: bool = False) -> DeltaTable | None:
         """Return a table, the newest version or an older one; StoreError when it is there and cannot be read.
@@ -105,8 +116,23 @@ class Folder:
         predicate = None if source is None else f"source = {engines.literal(source)}"
         write_deltalake(delta, rows, mode="overwrite", predicate=predicate)
 
+    def lacking(self) -> dict[str, list[str]]:
+        """Return table → columns that this lab knows and the table lacks; StoreError for a newer lab's table."""
+        found: dict[str, list[str]] = {}
+        for name, table in TABLES.items():
+            delta = self.open(name)
+            if delta is not None and (columns := self._lacking(table, delta)):
+                found[name] = [column.name for column in columns]
+        return found
+
     def migrate(self, table: Table, delta: DeltaTable) -> None:
         """Add the columns this lab knows and the table lacks, as one more version; refuse a newer lab's table."""
+        lacking = self._lacking(table, delta)
+        if lacking:
+            fields = pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in lacking])
+            delta.alter.add_columns(list(Schema.from_arrow(fields).fields))
+
+    def _lacking(self, table: Table, delta: DeltaTable) -> list[Column]:
         present = {field.name for field in delta.schema().fields}
         newer = sorted(present - set(table.names) - {"month"})
         if newer:
@@ -114,10 +140,7 @@ class Folder:
                 f"the table {table.name} in {self.path} has columns this lab does not know ({', '.join(newer)}): "
                 "a newer lab wrote it; update this one (`pip install --upgrade devops-lab`)"
             )
-        lacking = [column for column in table.columns if column.name not in present]
-        if lacking:
-            fields = pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in lacking])
-            delta.alter.add_columns(list(Schema.from_arrow(fields).fields))
+        return [column for column in table.columns if column.name not in present]
 
     def versions(self) -> dict[str, int]:
         """Return the version that each table has now."""
