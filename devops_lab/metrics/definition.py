@@ -21,6 +21,7 @@ resample     the column whose equal values come together (``ended_at``: one depl
 once         the column that, with the repository, names a thing that counts once above services
 covered_by   the tables without which nothing can be said, commas between (default: all that the query reads)
 reference    where the definition comes from
+changed      the lab's version since which it counts otherwise, and how: ``0.2.0 reopened issues count``
 ===========  =========================================================================================================
 """
 
@@ -40,7 +41,8 @@ CANONICAL = (
     "service", "team", "repository", "occurred_at", "value", "id", "url",
     "started_at", "ended_at", "denominator", "censored", "excluded",
 )  # fmt: skip
-KEYS = ("unit", "statistic", "better", "kind", "parameters", "window", "resample", "once", "covered_by", "reference")
+KEYS = ("unit", "statistic", "better", "kind", "parameters", "window", "resample", "once", "covered_by", "reference",
+        "changed")  # fmt: skip
 _KEY = re.compile(rf"({'|'.join(KEYS)})\s*:")
 _FIELD = re.compile(r"\s*([a-z_]+)\s*:\s*(\S.*?)\s*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -68,6 +70,7 @@ class Definition:
     once: str | None = None
     covered_by: tuple[str, ...] = ()
     reference: str | None = None
+    changed: tuple[str, str] | None = None
 
     @property
     def phase(self) -> str:
@@ -209,9 +212,20 @@ def _specification(fields: dict[str, tuple[int, str]], last: int, problems: list
         "once": plain.get("once"),
         "covered_by": covered_by,
         "reference": plain.get("reference"),
+        "changed": _changed(*fields["changed"], problems) if "changed" in fields else None,
         "parameters": defaults,
         "choices": choices,
     }
+
+
+def _changed(line: int, text: str, problems: list[str]) -> tuple[str, str] | None:
+    version, _, what = text.partition(" ")
+    if not re.fullmatch(r"\d+(\.\d+)*", version) or not what.strip():
+        problems.append(
+            f"line {line}: changed = {text!r}; write the version and what changed: 0.2.0 reopened issues count"
+        )
+        return None
+    return version, what.strip()
 
 
 def _parameters(line: int, text: str, problems: list[str]) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from devops_lab import engines, metrics, words
 from devops_lab.errors import QuestionError, ReportError, StoreError
+from devops_lab.metrics import upgrades
 from devops_lab.metrics.answers import plain
 from devops_lab.periods import instant
 from devops_lab.reports import seal
@@ -97,6 +98,9 @@ def again(path: str | Path) -> Again:
     now = _said_now(sealed, page, notebook, {place: one["snapshot"] for place, one in stores.items()})
     lab = version("devops-lab")
     remarks = [f"sealed by devops-lab {sealed.lab_version}; this is {lab}"] if lab != sealed.lab_version else []
+    named = {row["metric"] for row in sealed.metrics}
+    known = [metric for metric in metrics.catalogue() if metric.name in named]
+    remarks += [f"{one.name} changed: {what}" for one, what in upgrades.changed(known, sealed.lab_version, lab)]
     return Again(
         seal=sealed,
         differences=(*_numbers(sealed.metrics, now["rows"]), *_receipts(sealed.receipts, now["receipts"])),

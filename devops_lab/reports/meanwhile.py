@@ -1,8 +1,13 @@
-"""What happened meanwhile: the events of lab.toml that touch a page's window, in one line under its title."""
+"""What happened meanwhile, in a line under a page's title: events of lab.toml, and numbers that count otherwise now.
+
+An upgrade of the lab is told while it lies in the page's window: its numbers then differ from those of earlier pages.
+"""
 
 from __future__ import annotations
 
+from devops_lab import metrics
 from devops_lab.config_context import Event
+from devops_lab.metrics.upgrades import changed, upgrades
 from devops_lab.reports.page import Piece, html, joined, shortened, together
 from devops_lab.reports.question import Question
 
@@ -10,7 +15,8 @@ MOST = 12  # events in the line; the receipts list them all
 
 
 def with_events(asked: Question, top: Piece) -> Piece:
-    """Return a page's top with the events of its window below it, earliest first; without any, the top alone."""
+    """Return a page's top with its window's upgrades and events below it; without any, the top alone."""
+    top = together(top, *_upgraded(asked))
     events = asked.events
     if not events:
         return top
@@ -22,6 +28,23 @@ def with_events(asked: Question, top: Piece) -> Piece:
     text = f"{lead} " + " · ".join(f"{when} {what}".strip() for when, what in said)
     body = html('<p class="note lab-events" style="margin: 14px 0 22px">{} {}</p>', lead, line)
     return together(top, Piece(body, text))
+
+
+def _upgraded(asked: Question) -> list[Piece]:
+    """Return a line for each upgrade in the window that changed how something is counted."""
+    start, end = asked.window
+    found = []
+    for one in upgrades(asked.store):
+        told = changed(metrics.catalogue(), one.before, one.version) if start <= one.moment < end else []
+        if told:
+            said = asked.t(
+                "Since {when} this lab is {version}. What earlier pages counted otherwise: {changes}.",
+                when=asked.t.day(one.moment, asked.timezone),
+                version=one.version,
+                changes="; ".join(f"{asked.t.label(metric.name).lower()}: {what}" for metric, what in told),
+            )
+            found.append(Piece(html('<p class="note lab-upgrade">{}</p>', said), said))
+    return found
 
 
 def _when(asked: Question, event: Event) -> str:
