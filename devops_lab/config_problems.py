@@ -10,7 +10,25 @@ from pydantic import BaseModel, ValidationError
 
 DEPLOYMENT_RULES = ("deployments", "workflow", "releases", "tags", "merges", "file")
 INCIDENT_RULES = ("issues", "file", "impact")
-SECTIONS = {"lab", "github", "prometheus", "privacy", "practice", "service", "defaults", "profile"}
+NAMED = ("service", "discover", "schedule", "recipient", "alert", "event")
+SECTIONS = {
+    "event",
+    "prices",
+    "store",
+    "actions",
+    "alert",
+    "recipient",
+    "schedule",
+    "lab",
+    "github",
+    "prometheus",
+    "privacy",
+    "practice",
+    "service",
+    "defaults",
+    "profile",
+    "discover",
+}
 
 
 def sentences(error: ValidationError, document: dict[str, Any], origins: Sequence[Mapping[str, str]] = ()) -> list[str]:
@@ -52,8 +70,8 @@ def _wanted(location: tuple[Any, ...], problem: Any) -> str:
     if problem["type"] == "path_type":
         return "must be a path"
     if problem["type"] in ("list_type", "dict_type", "model_type", "model_attributes_type"):
-        if location == ("service",):
-            return "must be written as [[service]]"
+        if len(location) == 1 and location[0] in NAMED:
+            return f"must be written as [[{location[0]}]]"
         return "must be a list" if problem["type"] == "list_type" else "must be a table"
     message: str = problem["msg"]
     return message.replace("Input should", "should").replace("String should", "should")
@@ -89,8 +107,8 @@ def _place(location: tuple[Any, ...], document: Any, origins: Sequence[Mapping[s
 
 
 def _item(words: list[str], value: Any, step: int) -> str:
-    if words == ["service"]:
-        return f"service {value.get('name', step + 1)!r}" if isinstance(value, dict) else f"service {step + 1}"
+    if len(words) == 1 and words[0] in NAMED:
+        return f"{words[0]} {value.get('name', step + 1)!r}" if isinstance(value, dict) else f"{words[0]} {step + 1}"
     return f"{words[-1]}[{step + 1}]"
 
 
@@ -116,6 +134,17 @@ def _known(location: tuple[Any, ...]) -> list[str]:
         "prometheus": config.Prometheus,
         "slo": config.Slo,
         "junit": config.JUnit,
+        "discover": config.Discover,
+        "actions": config.Actions,
+        "allow": config.Allowed,
+        "freeze": config.Freeze,
+        "event": config.Event,
+        "prices": config.Prices,
+        "store": config.Keeping,
+        "panel": config.Panel,
+        "schedule": config.Schedule,
+        "recipient": config.Recipient,
+        "alert": config.Alert,
     }
     model = models.get(names[0] if names[0] == "prometheus" else names[-1], config.Service)
     return [field.alias or name for name, field in model.model_fields.items()] + ["profile"] * (model is config.Service)

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from devops_lab import patterns
-
-
-def _pattern(value: str) -> str:
-    patterns.expression(value.removeprefix("!"))
-    return value
-
-
-def _list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
-Patterns = Annotated[list[Pattern], BeforeValidator(_list)]
-
-
-class Section(BaseModel):
-    """A table of ``lab.toml``: unknown keys are problems, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+from devops_lab.config_files import File
+from devops_lab.config_section import Pattern, Patterns, Section
 
 
 class Deployments(Section):
@@ -72,16 +56,6 @@ class Merges(Section):
 
     kind: Literal["merges"] = Field(alias="from")
     branches: Patterns = []
-
-
-class File(Section):
-    """Deployments or incidents are rows of CSV, JSON or Parquet files, read again at each sync."""
-
-    kind: Literal["file"] = Field(alias="from")
-    path: str
-    columns: dict[str, str] = {}
-    environments: Patterns = ["production"]
-    rollbacks: bool = True
 
 
 class Issues(Section):
@@ -134,6 +108,7 @@ def _secret(value: str) -> str:
     return value
 
 
+Secret = Annotated[str, AfterValidator(_secret)]
 Seconds = Annotated[int, BeforeValidator(_seconds), Field(ge=1, le=86_400)]
 Query = Annotated[str, Field(min_length=1)]
 
@@ -148,7 +123,7 @@ class Prometheus(Section):
     step: Seconds = 300
     timeout: Seconds = 60
     series: int = Field(default=10_000, ge=1)
-    token: Annotated[str, AfterValidator(_secret)] | None = None
+    token: Secret | None = None
     headers: dict[str, str] = {}
     certificate_authority: Path | None = None
 
@@ -187,4 +162,111 @@ class JUnit(Section):
     def _somewhere(self) -> JUnit:
         if not self.artifacts and self.path is None:
             raise ValueError('says neither artifacts = ["test-results*"] nor path = "reports/**/*.xml"')
+        return self
+
+
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+def _clock(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"\d\d:\d\d", value):
+        return time.fromisoformat(value)
+    if isinstance(value, time):
+        return value
+    raise ValueError(f'{value!r} is no time of day; write "16:00"')
+
+
+Clock = Annotated[time, BeforeValidator(_clock)]
+
+
+class Allowed(Section):
+    """What may be done by whom: all four must match (`who` are logins; environments compare without case)."""
+
+    who: Patterns = ["**"]
+    repositories: Patterns = ["**"]
+    workflows: Patterns = ["**"]
+    refs: Patterns = ["**"]
+    environments: Patterns = ["**"]
+
+
+class Freeze(Section):
+    """When nothing is started there: between two instants, or on these days between two times of day, or both.
+
+    Times are of the lab's time zone; `until` and `before` are not included.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    days: list[Day] = []
+    after: Clock = time.min
+    before: Clock | None = None
+    environments: Patterns = ["**"]
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Freeze:
+        if self.since is None and self.until is None and not self.days:
+            raise ValueError('says no time; write since and until, or days = ["friday"] with after = "16:00"')
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise ValueError("ends before it begins: until must be later than since")
+        return self
+
+    @field_validator("since", "until")
+    @classmethod
+    def _local(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is not None:
+            raise ValueError("write since and until without a time zone: they are of the lab's")
+        return value
+
+
+class Actions(Section):
+    """What the lab may change outside: without `allow` whatever the token may, else what one rule allows.
+
+    In an environment of `production` nothing is started before its name is typed.  A request that comes again within
+    `again_within` (a double click, a retry) is the same one.  `marks` are inputs whose value a workflow shows in its
+    ``run-name``, so that a run can be told from others.
+    """
+
+    read_only: bool = False
+    production: Patterns = ["production"]
+    starter_may_approve: bool = False
+    again_within: Seconds = 30
+    marks: list[str] = ["mark", "dispatch_id", "distinct_id", "correlation_id"]
+    allow: list[Allowed] = []
+    freeze: list[Freeze] = []
+
+
+class Panel(Section):
+    """Under which names the panel's page is reached, and who says which person is there.
+
+    `person_header` is what an authenticating proxy sets ("X-Forwarded-User"); it is believed only from the addresses
+    and networks of `trusted`.  `hosts` are names as a browser shows them, with the port where it is no usual one.
+    """
+
+    person_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]*$")
+    trusted: list[str] = []
+    hosts: list[str] = []
+
+    @field_validator("trusted")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for one in value:
+            try:
+                ipaddress.ip_network(one)
+            except ValueError as problem:
+                raise ValueError(f'{one!r} is no address or network; write "127.0.0.1" or "10.0.0.0/8"') from problem
+        return value
+
+    @field_validator("hosts")
+    @classmethod
+    def _names(cls, value: list[str]) -> list[str]:
+        wrong = [one for one in value if not re.fullmatch(r"(?:[\w.-]+|\[[0-9A-Fa-f:]+\])(?::\d+)?", one)]
+        if wrong:
+            raise ValueError(f'{wrong[0]!r} is no host; write "lab.example.org" or "lab.example.org:8443"')
+        return [one.casefold() for one in value]
+
+    @model_validator(mode="after")
+    def _both(self) -> Panel:
+        if (self.person_header is None) != (not self.trusted):
+            raise ValueError("needs both person_header and trusted: a name, and the addresses it is believed from")
         return self

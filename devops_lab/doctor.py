@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from devops_lab import delivery, metrics
+from devops_lab import delivery, doctor_access, doctor_coverage, metrics
 from devops_lab.config import Settings
-from devops_lab.errors import AccessError, SourceError, UserError
+from devops_lab.errors import SourceError, UserError
 from devops_lab.store import Store
 from devops_lab.sync import client_of, prometheus_of
+
+FEW = 6
 
 
 @dataclass(frozen=True)
@@ -32,30 +34,46 @@ def findings(store: Store, settings: Settings) -> Iterator[Finding]:
         yield Finding(False, f"{store.path} holds no complete sync", "`devops-lab sync` fills it")
         return
     yield Finding(True, f"{store.path}: last complete sync {store.as_of:%Y-%m-%d %H:%M} UTC")
-    for service in settings.service:
-        for hit in delivery.hits(store, service):
-            near = f"nearest: {', '.join(hit.nearest)}" if hit.nearest else "nothing comes near it"
-            way_out = "" if hit.matched else f"{near}; mend the rule in {settings.path.name}"
-            yield Finding(hit.matched > 0, f"{service.name}: {hit.rule}: {hit.matched} of {hit.seen}", way_out)
+    yield from _rules(store, settings)
     yield from _ledger(store)
     yield from _metrics(store)
 
 
+def _rules(store: Store, settings: Settings) -> Iterator[Finding]:
+    """Yield the hits of each rule; where services are many those that are well share a line.
+
+    A rule that hits in one service and not in another that has it too is well: it was written for all of them.
+    """
+    found = {service.name: delivery.hits(store, service) for service in settings.service}
+    elsewhere = {hit.rule for hits in found.values() for hit in hits if hit.matched}
+    many = len(found) > FEW
+    for name, hits in found.items():
+        well = [hit for hit in hits if hit.matched or (many and hit.rule in elsewhere)]
+        if many and well:
+            yield Finding(True, f"{name}: {'; '.join(f'{hit.rule}: {hit.matched} of {hit.seen}' for hit in well)}")
+        for hit in hits:
+            if many and hit in well:
+                continue
+            near = f"nearest: {', '.join(hit.nearest)}" if hit.nearest else "nothing comes near it"
+            way_out = "" if hit.matched else f"{near}; mend the rule in {settings.path.name}"
+            yield Finding(hit.matched > 0, f"{name}: {hit.rule}: {hit.matched} of {hit.seen}", way_out)
+
+
 def _github(settings: Settings) -> Iterator[Finding]:
     repositories = sorted({one.repository for one in settings.service if "/" in one.repository})
-    if not repositories:
+    if not repositories and not settings.discover:
         yield Finding(True, "no service needs GitHub")
         return
-    if not os.environ.get("GITHUB_TOKEN"):
+    if settings.github.app_id is None and settings.practice is None and not os.environ.get("GITHUB_TOKEN"):
         yield Finding(False, "GITHUB_TOKEN is not set", "without a token GitHub answers 60 questions an hour; set one")
     client = client_of(settings)
-    for repository in repositories:
-        try:
-            client.repository(repository)
-        except (AccessError, SourceError) as problem:
-            yield Finding(False, repository, str(problem))
-        else:
-            yield Finding(True, f"{repository} can be read")
+    for told in (
+        doctor_access.server(client),
+        doctor_coverage.discovery(settings),
+        doctor_access.access(client, settings),
+        doctor_coverage.uncovered(client, settings),
+    ):
+        yield from (Finding(*one) for one in told)
     try:
         core = client.get("/rate_limit")["resources"]["core"]
     except (SourceError, KeyError, TypeError):  # Enterprise servers may have no limits

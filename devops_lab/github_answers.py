@@ -19,6 +19,7 @@ limits) say nothing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -56,12 +57,16 @@ class LimitError(SourceError):
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: status, headers in lower case, text; or, with status 0, the `problem` why none came."""
+    """One answer: status, headers in lower case, text; or, with status 0, the `problem` why none came.
+
+    `sent` is off where it is certain that the request never arrived.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     problem: str = ""
+    sent: bool = True
 
     @property
     def message(self) -> str:
@@ -125,7 +130,31 @@ def read(answer: Answer, now: float) -> Any:
         422: LimitError,
         451: RefusedError,
     }
-    raise kind.get(status, SourceError)(said)
+    raise kind.get(status, SourceError)(said + lacking(answer))
+
+
+def lacking(answer: Answer) -> str:
+    """Return what GitHub says that the token lacks, as the end of a sentence; "" where it says nothing."""
+    found = []
+    url = re.search(r"required;\s*url=(https?://\S+)", answer.headers.get("x-github-sso", ""))
+    if url:
+        found.append(f"single sign-on: let the organisation authorise this token at {url[1]}")
+    wanted = answer.headers.get("x-accepted-github-permissions", "").strip()
+    if wanted and answer.status in (403, 404):
+        found.append(f"it needs {permissions(wanted)}")
+    return "".join(f"; {one}" for one in found)
+
+
+def permissions(header: str) -> str:
+    """Return ``X-Accepted-GitHub-Permissions`` in words: "issues: read, or pull_requests: read"."""
+    ways = [way.strip().replace("=", ": ").replace(",", " and ") for way in header.split(";") if way.strip()]
+    return ", or ".join(ways)
+
+
+def left_out(answer: Answer) -> set[str]:
+    """Return the numbers of the organisations whose things a list left out: single sign-on has not let the token in."""
+    found = re.search(r"partial-results;\s*organizations=([\d,]+)", answer.headers.get("x-github-sso", ""))
+    return {one for one in found[1].split(",") if one} if found else set()
 
 
 def _json(answer: Answer) -> Any:

@@ -5,26 +5,29 @@ objects is used: they ask the server once more for each field an old object lack
 authorities come from the environment as in any program that uses ``requests`` (HTTPS_PROXY, NO_PROXY,
 REQUESTS_CA_BUNDLE).  What an answer means is decided in `devops_lab.github_answers` and `devops_lab.github_graphql`.
 
-Nothing but GET is sent, and GraphQL's queries, which only read too: they have no other verb than POST.
+The sources send nothing but GET, and GraphQL's queries, which only read too: they have no other verb than POST.
+`GitHubClient.once` sends one request of any verb exactly once; it is there for `devops_lab.actions` alone.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import github
 import requests
 
 from devops_lab import github_graphql
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import Answer, MissingError, Pause, RefusedError, read
-from devops_lab.github_connection import PUBLIC, Connection, api_url, checked_token, words
+from devops_lab.github_answers import Answer, MissingError, Pause, RefusedError, left_out, read
+from devops_lab.github_app import Installation
+from devops_lab.github_connection import PUBLIC, Connection, api_url, checked_token, never_sent, words
 
 PER_PAGE = 100
 LONGEST_BACK_OFF = 60.0
@@ -32,6 +35,7 @@ LONGEST_LIMIT_BACK_OFF = 300.0
 ATTEMPTS_BEFORE_FIRST_ANSWER = 4
 SHARE_OF_BACK_OFF = 0.1  # a wait the server named is never shorter: its clock may be wrong
 WORTH_A_WORD = 5.0
+MOST_RENEWALS = 2
 
 
 class Page(list[dict[str, Any]]):
@@ -45,7 +49,8 @@ class GitHubClient:
 
     `url` may be GitHub's API, GitHub itself, a ``*.ghe.com`` host or an Enterprise Server's ``https://HOST/api/v3``.
     Without `token` only public repositories are seen, 60 requests an hour.  The token appears in no message and no
-    repr.  `requests` counts the requests sent so far.
+    repr.  With `app` a GitHub App's installation signs instead.  `requests` counts the requests sent so far; `partial`
+    holds the organisations whose things single sign-on left out of answers.
     """
 
     def __init__(
@@ -55,22 +60,24 @@ class GitHubClient:
         notify: Callable[[str], None] = lambda message: None,
         sleep: Callable[[float], None] = time.sleep,
         per_page: int = PER_PAGE,
+        app: Installation | None = None,
     ) -> None:
         self.url = api_url(url)
         self.host = urlsplit(self.url).hostname or self.url
         self.per_page = per_page
         self.requests = 0
-        self._token = checked_token(token)
+        self._fixed, self._app, self._used = checked_token(token), app, ""
+        self.partial: set[str] = set()
         self._notify, self._sleep = notify, sleep
         self._answered = False
-        auth = github.Auth.Token(self._token) if self._token else None
+        auth = _Signature(self) if self.has_token else None
         self._connection = Connection(self.url)
         self._requester = github.Github(
             base_url=self.url, auth=auth, per_page=per_page, retry=None, seconds_between_requests=0
         ).requester
 
     def __repr__(self) -> str:
-        return f"GitHubClient({self.url!r}, {'with' if self._token else 'without'} a token)"
+        return f"GitHubClient({self.url!r}, {'with' if self.has_token else 'without'} a token)"
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON of one GET of `path` ("/repos/…"), asked again as often as it makes sense.
@@ -82,7 +89,15 @@ class GitHubClient:
     @property
     def has_token(self) -> bool:
         """Whether requests are signed; GraphQL answers to nobody else."""
-        return self._token is not None
+        return self._app is not None or self._fixed is not None
+
+    def signature(self) -> str | None:
+        """Return the token that signs the next request, None where none does; an app's is renewed where it must be.
+
+        Errors: AccessError and SourceError where an app gets no token.
+        """
+        self._used = self._app.token if self._app is not None else self._fixed or ""
+        return self._used or None
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """Return the data of one GraphQL query (never a mutation); null in it is what is gone or refused.
@@ -94,6 +109,41 @@ class GitHubClient:
             raise ValueError("only queries are sent by GraphQL")
         address, content = self._requester.graphql_url, github_graphql.body(query, variables)
         return self._settled("/graphql", lambda: self._send("POST", address, {}, content), github_graphql.read)[1]
+
+    def once(self, verb: str, path: str, body: Any = None, held: str | None = None) -> Answer:
+        """Send one request exactly once: never repeated, never sent on; what came is returned whatever it is.
+
+        With `held` (an ETag) an unchanged answer is a 304.  No answer is status 0: `problem` says why, and `sent`
+        whether the request may have arrived all the same.
+        """
+        self.requests += 1
+        headers = {"Accept": "application/vnd.github+json", "User-Agent": "devops-lab"}
+        token = self.signature()
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if held:
+            headers["If-None-Match"] = held
+        content = None
+        if body is not None:
+            headers["Content-Type"], content = "application/json", json.dumps(body).encode()
+        problem, sent = "", True
+        try:
+            response = self._connection.once(verb, self.url + path, content, headers)
+        except requests.exceptions.RequestException as failure:
+            problem, sent = words(failure)[0], not never_sent(failure)
+        except OSError as failure:  # REQUESTS_CA_BUNDLE names a file that is not there
+            problem, sent = str(failure), False
+        if problem:
+            return Answer(0, problem=self._redact(problem), sent=sent)
+        response.encoding = "utf-8"
+        found = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, found, response.text)
+
+    def probe(self, path: str, **parameters: Any) -> Answer:
+        """Return the answer to one GET as it is, whatever it is: what a token may and what it lacks stands in it."""
+        question = f"{path}?{urlencode(parameters)}" if parameters else path
+        answer = self.once("GET", question)
+        return self.once("GET", question) if answer.status == 401 and self._renewed() else answer
 
     def pages(self, path: str, key: str | None = None, guess: bool = True, **parameters: Any) -> Iterator[Page]:
         """Yield the pages of a list (in an envelope's `key`), none of them empty; errors as `get`.
@@ -136,11 +186,14 @@ class GitHubClient:
         self, path: str, send: Callable[[], Answer], meaning: Callable[[Answer, float], Any]
     ) -> tuple[Mapping[str, str], Any]:
         """Send one request until it has a final answer; the last failure is raised when the attempts are used up."""
-        attempt = 0
+        attempt = renewals = 0
         while True:
             attempt += 1
             answer = send()
             self._answered = self._answered or answer.status > 0
+            if answer.status == 401 and renewals < MOST_RENEWALS and self._renewed():
+                renewals += 1
+                continue
             if answer.status == 401:
                 raise AccessError(self._refused_token(answer))
             signal: SourceError | None = None
@@ -152,11 +205,16 @@ class GitHubClient:
             if signal is not None:  # raised here, so that no chain leads to the words before they were redacted
                 raise signal
             if not isinstance(data, Pause):
+                self.partial |= left_out(answer)
                 return answer.headers, data
             attempts = data.attempts if self._answered else min(data.attempts, ATTEMPTS_BEFORE_FIRST_ANSWER)
             if attempt >= attempts:
                 raise data.final(self._redact(self._gave_up(path, data, attempt)))
             self._wait(data, attempt)
+
+    def _renewed(self) -> bool:
+        """Say whether an app's token that was refused has been replaced by a new one."""
+        return self._app is not None and self._app.renewed(self._used)
 
     def _send(self, verb: str, path: str, parameters: Mapping[str, Any], content: Any = None) -> Answer:
         """Send one request; a failure that another try may mend is an Answer with status 0, all others are raised.
@@ -196,7 +254,7 @@ class GitHubClient:
         seconds = back_off if pause.seconds is None else max(pause.seconds, SHARE_OF_BACK_OFF * back_off)
         if seconds >= WORTH_A_WORD:
             until = datetime.now(UTC) + timedelta(seconds=seconds)
-            hint = "" if self._token or not pause.limit else "; with GITHUB_TOKEN set there are far more"
+            hint = "" if self.has_token or not pause.limit else "; with GITHUB_TOKEN set there are far more"
             self._notify(
                 self._redact(
                     f"{self.host}: {pause.reason}; waiting {_spoken(seconds)}, until {until:%H:%M:%S} UTC "
@@ -219,8 +277,10 @@ class GitHubClient:
     # ------------------------------------------------------------------ words
 
     def _redact(self, text: str) -> str:
-        if self._token:
-            text = text.replace(self._token, "***")
+        if self._app is not None:
+            text = self._app.redacted(text)
+        if self._fixed:
+            text = text.replace(self._fixed, "***")
         return re.sub(r"://[^/@\s]+@", "://***@", text)
 
     def _gave_up(self, path: str, pause: Pause, attempts: int) -> str:
@@ -234,7 +294,11 @@ class GitHubClient:
         return f"{self.host}{path}: {pause.reason}, {attempts} times; {way_out}"
 
     def _refused_token(self, answer: Answer) -> str:
-        if not self._token:
+        if self._app is not None:
+            return (
+                f"{self._app} got a token that {self.host} refuses ({answer.message or 'HTTP 401'}); is it suspended?"
+            )
+        if not self.has_token:
             return f"{self.host} wants a token ({answer.message or 'HTTP 401'}); set GITHUB_TOKEN"
         return self._redact(
             f"GITHUB_TOKEN was refused by {self.host} ({answer.message or 'HTTP 401'}): it is wrong, expired, revoked "
@@ -247,7 +311,12 @@ class GitHubClient:
                 f"this token may not see the repository {name} ({problem}); it needs access to the repository, and an "
                 "organisation with single sign-on must have authorised it"
             )
-        if not self._token:
+        if self._app is not None:
+            return (
+                f"the repository {name} does not exist on {self.host}, or the app is not installed there; check its "
+                "name, and the repositories on the installation's page"
+            )
+        if not self.has_token:
             return (
                 f"the repository {name} does not exist on {self.host}, or is private; check its name, and set "
                 "GITHUB_TOKEN to see a private one"
@@ -256,6 +325,23 @@ class GitHubClient:
             f"the repository {name} does not exist on {self.host}, or this token may not see it; check its name, that "
             "GITHUB_TOKEN includes this repository (or the scope repo), and that single sign-on has authorised it"
         )
+
+
+class _Signature(github.Auth.Auth):
+    """Signs each request with the client's token of that moment."""
+
+    def __init__(self, client: GitHubClient) -> None:
+        self._client = client
+
+    @property
+    def token_type(self) -> str:
+        """How the token is announced."""
+        return "token"
+
+    @property
+    def token(self) -> str:
+        """The token."""
+        return self._client.signature() or ""
 
 
 def _following(headers: Mapping[str, str], parameters: Mapping[str, Any], page: Page) -> dict[str, Any] | None:

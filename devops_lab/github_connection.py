@@ -110,6 +110,10 @@ class Connection:
         response.content  # noqa: B018 - read here, where a dropped connection is told from a bad answer
         return response
 
+    def once(self, verb: str, url: str, body: bytes | None, headers: dict[str, str]) -> requests.Response:
+        """Send one request exactly once and return its answer as it is: moves are not followed, 202 and 304 stay."""
+        return self._send(verb, url, body, headers)
+
     def close(self) -> None:
         """Let go of the sockets."""
         self.session.close()
@@ -145,6 +149,13 @@ def words(failure: requests.exceptions.RequestException) -> tuple[str, bool]:
     text = f"{type(cause).__name__}: {cause}"[:SHOWN]
     lasting = "CERTIFICATE_VERIFY_FAILED" in str(failure)
     return text, lasting or not isinstance(failure, PASSING)
+
+
+def never_sent(failure: requests.exceptions.RequestException) -> bool:
+    """Say whether no byte of the request can have arrived: there was no connection."""
+    if isinstance(failure, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    return "NewConnectionError" in repr(failure) or isinstance(failure, requests.exceptions.SSLError)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

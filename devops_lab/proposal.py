@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from devops_lab.config_inheritance import literal
 from devops_lab.github_api import GitHubClient
 from devops_lab.sources.git import Git, repository_of
 
@@ -53,6 +54,8 @@ class Proposal:
     incident_labels: list[str] = field(default_factory=list)
     hotfix_labels: list[str] = field(default_factory=list)
     patch_releases: bool = False
+    tags: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
 
     @property
     def last(self) -> str:
@@ -105,9 +108,11 @@ def of_github(client: GitHubClient, repository: str) -> Proposal:
     if stable:
         proposal.candidates.append(Candidate({"from": "releases", "prereleases": False}, "published releases", stable))
     tags = _first_page(client, f"{base}/tags")
-    proposal.candidates += _tags([(row.get("name") or "", None) for row in tags])
+    proposal.tags = [str(row.get("name") or "") for row in tags]
+    proposal.candidates += _tags([(name, None) for name in proposal.tags])
     proposal.candidates.append(Candidate({"from": "merges"}, "commits on the default branch"))
     labels = {str(row.get("name")) for row in _first_page(client, f"{base}/labels")}
+    proposal.labels = sorted(labels)
     proposal.incident_labels = [label for label in sorted(labels) if label.casefold() in INCIDENT_LABELS]
     proposal.hotfix_labels = [label for label in sorted(labels) if label.casefold() in HOTFIX_LABELS]
     proposal.patch_releases = proposal.candidates[0].rule["from"] in ("tags", "releases")
@@ -124,29 +129,29 @@ def lab_toml(proposals: Iterable[Proposal], folder: Path, store: str = "lab", do
     lines = [
         "# Written by `devops-lab init`; `devops-lab doctor` shows what each rule hits and narrowly misses.",
         "[lab]",
-        f"store = {_toml(store)}",
+        f"store = {toml(store)}",
         'timezone = "UTC"',
-        f"last = {_toml(last)}    # the window that questions and reports look at",
+        f"last = {toml(last)}    # the window that questions and reports look at",
         *(["phases = []    # nothing but what DORA's metrics need"] if dora_alone else []),
     ]
     for proposal in proposals:
-        lines += ["", "[[service]]", f"name = {_toml(proposal.name)}"]
+        lines += ["", "[[service]]", f"name = {toml(proposal.name)}"]
         if proposal.repository:
-            lines.append(f"repository = {_toml(proposal.repository)}")
+            lines.append(f"repository = {toml(proposal.repository)}")
         if proposal.clone is not None:
-            lines.append(f"clone = {_toml(_relative(proposal.clone, folder))}")
+            lines.append(f"clone = {toml(_relative(proposal.clone, folder))}")
         first, *others = proposal.candidates or [Candidate({"from": "merges"}, "commits on the default branch")]
-        lines.append(f"deployment = {_toml(first.rule)}    # {_hits(first)}")
-        lines += [f"#            {_toml(other.rule)}    # {_hits(other)}" for other in others[:4]]
+        lines.append(f"deployment = {toml(first.rule)}    # {_hits(first)}")
+        lines += [f"#            {toml(other.rule)}    # {_hits(other)}" for other in others[:4]]
         if proposal.incident_labels:
-            lines.append(f"incident = {_toml({'from': 'issues', 'labels': proposal.incident_labels})}")
+            lines.append(f"incident = {toml({'from': 'issues', 'labels': proposal.incident_labels})}")
         else:
             lines.append('# incident = { from = "issues", labels = ["incident"] }')
             lines.append('#            { from = "file", path = "incidents/*.csv" }')
         rework: dict[str, Any] = {"reverts": True, "patch_releases": proposal.patch_releases}
         if proposal.hotfix_labels:
             rework["labels"] = proposal.hotfix_labels
-        lines.append(f"rework = {_toml(rework)}")
+        lines.append(f"rework = {toml(rework)}")
     return "\n".join(lines) + "\n"
 
 
@@ -161,7 +166,7 @@ def _tags(tags: list[tuple[str, datetime | None]]) -> list[Candidate]:
         return []
     plain: list[str] = [prefix for prefix in ("v", "") if prefix in groups]
     chosen = plain or [max(sorted(groups), key=lambda prefix: len(groups[prefix]))]
-    patterns = [_literal(prefix) + "[0-9]+.[0-9]+.[0-9]+" for prefix in chosen]
+    patterns = [literal(prefix) + "[0-9]+.[0-9]+.[0-9]+" for prefix in chosen]
     moments = tuple(moment or UNDATED for prefix in chosen for moment in groups[prefix])
     return [Candidate({"from": "tags", "tags": patterns}, "version tags", moments)]
 
@@ -191,10 +196,6 @@ def _is_production(name: str) -> bool:
     return any(word in re.split(r"[^a-z]+", name.casefold()) for word in PRODUCTION)
 
 
-def _literal(text: str) -> str:
-    return re.sub(r"([*?+\[\]!\\])", r"\\\1", text)
-
-
 def _hits(candidate: Candidate) -> str:
     return f"{candidate.found}: {candidate.hits or 'not counted'}"
 
@@ -208,9 +209,10 @@ def _relative(path: Path, folder: Path) -> str:
     return str(path)
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """Return a value as TOML writes it inline."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)  # a TOML basic string, boolean or number reads as JSON writes it

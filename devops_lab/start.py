@@ -6,20 +6,25 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from devops_lab.config import DEFAULT_SERVER, GitHub, Prometheus, Settings
-from devops_lab.errors import UserError
+from devops_lab.errors import AccessError, UserError
 from devops_lab.github_api import GitHubClient
+from devops_lab.practice.background import GITHUB as GITHUB_PART
+from devops_lab.practice.background import MONITORING, PIPELINES
 from devops_lab.practice.running import Steps, silent, visiting
-from devops_lab.practice.settings import visited_toml
+from devops_lab.practice.settings import live_toml, visited_toml
 from devops_lab.proposal import Proposal, lab_toml, of_clone, of_github
+from devops_lab.proposal_organisation import of_organisation, organisation_toml
 
 SEED = 1
 VISITED = ".practice"
+DRIVEN = ".practice-driven"
 QUICK = Path(".lab")
 GITHUB = "https://api.github.com"
 
@@ -59,6 +64,42 @@ def write_settings(
         f"{path}: service {proposal.name!r}; a deployment is one of the {first.found} ({first.hits} seen).\n"
         "Next: `devops-lab report` (fetches first), or `devops-lab doctor`. For another repository: "
         "`devops-lab init --git PATH` or `--repository owner/name`."
+    )
+
+
+def write_organisation(
+    path: Path,
+    organisation: str,
+    url: str = GITHUB,
+    force: bool = False,
+    progress: Callable[[str, int, int], None] = lambda name, done, of: None,
+) -> str:
+    """Write a ``lab.toml`` for all repositories of an organisation, those with the same rules together.
+
+    Returns what a person should read next.  Errors: UserError when the file is there already; AccessError where there
+    is no such organisation, or nothing in it shows a sign of deployments.
+    """
+    if path.exists() and not force:
+        raise UserError(f"{path} is there already; edit it, or write over it with --force")
+    client = GitHubClient(url, os.environ.get("GITHUB_TOKEN") or None)
+    seen = of_organisation(client, organisation, progress)
+    if not seen.groups:
+        failed = "; ".join(f"{name}: {problem}" for name, problem in sorted(seen.failed.items())[:3])
+        raise AccessError(
+            f"no repository of {organisation} shows a sign of deployments{f' ({failed})' if failed else ''}"
+        )
+    _write(path, organisation_toml(seen, url, GITHUB))
+    covered = sum(len(group.members) for group in seen.groups)
+    lines = [f"{path}: {seen.services} services in {covered} repositories, in {len(seen.groups)} groups"]
+    lines += [f"  {group.services:>3} by {group.found}" for group in seen.groups]
+    if seen.idle:
+        lines.append(f"  {len(seen.idle)} repositories show no sign of deployments; their names stand in the file")
+    if seen.left_out:
+        lines.append(f"  {len(seen.left_out)} are archived or forks")
+    lines += [f"  {name} could not be looked at: {problem}" for name, problem in sorted(seen.failed.items())]
+    lines += [f"  {note}" for note in seen.notes]
+    return "\n".join(
+        [*lines, "Next: read the file, then `devops-lab sync`; `devops-lab doctor` says what is not covered."]
     )
 
 
@@ -102,6 +143,38 @@ def reachable(settings: Settings, steps: Steps = silent) -> Iterator[Settings]:
         told = {part.name: part.url for part in found.parts if part.state == "up"}
         server = {DEFAULT_SERVER: Prometheus(url=told["Prometheus"])} if "Prometheus" in told else {}
         yield settings.model_copy(update={"github": GitHub(url=found.url), "prometheus": server})
+
+
+@contextmanager
+def driven(settings: Settings, steps: Steps = silent) -> Iterator[Path]:
+    """Yield the path of a ``lab.toml`` whose servers answer, to hand to other processes; what is started can be driven.
+
+    A made-up company is started for the while with its pipelines, and its sample service is one service more.  Its
+    settings then lie beside ``lab.toml`` in a file of their own, so that every path in them stays what it was.
+
+    Errors: SourceError when it does not start; UserError where its ``lab.toml`` names servers of its own.
+    """
+    if settings.practice is None or settings.github.url != GITHUB:
+        yield settings.path
+        return
+    text = settings.path.read_text("utf-8-sig")
+    named = sorted({"github", "prometheus"} & set(tomllib.loads(text)))
+    if named:
+        raise UserError(f"{settings.path} is of a made-up company, whose servers are its own: take [{named[0]}] out")
+    seed, until = settings.practice.seed, settings.practice.until
+    with visiting(seed, until, settings.folder / DRIVEN, steps, (GITHUB_PART, PIPELINES, MONITORING)) as found:
+        told = {part.name: part.url for part in found.parts if part.state == "up"}
+        parts = [text, f'[github]\nurl = "{found.url}"\n']
+        if "Prometheus" in told:
+            parts.append(f'[prometheus]\nurl = "{told["Prometheus"]}"\n')
+        if "greeter" in told and all(service.name != "greeter" for service in settings.service):
+            parts.append(live_toml(seed, "Prometheus" in told))
+        path = settings.path.with_name(f".{settings.path.stem}-{os.getpid()}.toml")
+        _write(path, "\n".join(parts))
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _today() -> date:

@@ -72,14 +72,38 @@ def printed(frame: pd.DataFrame, form: str, timezone: str = "UTC") -> str:
     if form == "json":
         return json.dumps(rows, indent=1, ensure_ascii=False)
     if form == "csv":
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(frame.columns)
-        writer.writerows([defused(cell) if isinstance(cell, str) else cell for cell in row.values()] for row in rows)
-        return out.getvalue().rstrip("\n")
+        return csv_text(frame)
     if not rows:
         return str(frame.attrs.get("reason", "nothing to show"))
     return _table(frame, timezone)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """Return a frame as CSV; a cell that a spreadsheet would run as a formula gets an apostrophe in front."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(frame.columns)
+    rows = metrics.records(frame)
+    writer.writerows([defused(cell) if isinstance(cell, str) else cell for cell in row.values()] for row in rows)
+    return out.getvalue().rstrip("\n")
+
+
+def costs_text(frame: pd.DataFrame, by: str) -> str:
+    """Return a frame of ``metrics.costs`` as a table; money is said to be an estimate."""
+    if frame.empty:
+        return str(frame.attrs.get("reason", "nothing to show"))
+    priced = frame["cost"].notna().all()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(by, overflow="fold")
+    for name in ("jobs", "minutes", "in re-runs", *(("about", "re-runs about") if priced else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in frame.to_dict("records"):
+        money = [f"{row[name]:,.2f} {row['currency']}" for name in ("cost", "again_cost")] if priced else []
+        counted = [words.whole(row[name]) for name in ("jobs", "minutes", "again_minutes")]
+        table.add_row(escape(row["group_name"]), *counted, *money)
+    note = "an estimate by [prices] of lab.toml: included minutes and discounts are not known"
+    partly = "\nthe sync covered only a part of this time" if (frame["coverage"] < 1).any() else ""
+    return f"{_text(table)}\n{note if priced else '[prices] in lab.toml turns minutes into money'}{partly}"
 
 
 def _table(frame: pd.DataFrame, timezone: str) -> str:
@@ -139,6 +163,8 @@ def receipt_text(receipt: dict[str, Any]) -> str:
     tail += [f"  {words.whole(count)}  {reason}" for reason, count in reasons.most_common()]
     gaps = [one for one in receipt["coverage"] if one.get("missing")]
     tail += [f"  {one['table_name']}: {one['missing']} that the server no longer has" for one in gaps]
+    tail += ["", "meanwhile:"] * bool(receipt["events"])
+    tail += [f"  {' – '.join(filter(None, (one['from'], one['until'])))}  {one['text']}" for one in receipt["events"]]
     return "\n".join([*head, _text(table), *tail]).rstrip()
 
 

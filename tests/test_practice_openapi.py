@@ -11,21 +11,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import jwt
 import pytest
 import requests
 from conftest import skip
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from jsonschema import Draft202012Validator
 from made_github import Driver, driven
 
 from devops_lab.practice.server import serve
+from devops_lab.practice.server.access import Access
+from devops_lab.practice.server.apps import App
 from devops_lab.practice.server.endpoints import READS, WRITES
 from devops_lab.practice.server.state import Options
 from devops_lab.practice.world import make
+from devops_lab.practice.world.large import make_large
 
 pytestmark = pytest.mark.server
 HEADERS = {"Authorization": "Bearer any"}
 ROOT = "/repos/{owner}/{repo}"
-ELSEWHERE = ("/user", "/rate_limit", "/orgs/{org}/repos", "/users/{username}/repos")
+ELSEWHERE = ("/user", "/rate_limit", "/orgs/{org}/repos", "/users/{username}/repos", "/orgs/{org}/properties/values")
 
 
 def schemas(node):
@@ -69,6 +75,18 @@ def schema_of(description):
 
 
 UNTIL = datetime(2026, 6, 30)
+
+
+@pytest.fixture(scope="module")
+def app_key():
+    """The public key of an app, and what signs its assertions (app, epoch seconds)."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    def signed(app, now):
+        return jwt.encode({"iss": str(app), "iat": int(now) - 60, "exp": int(now) + 300}, key, algorithm="RS256")
+
+    return public.decode(), signed
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +137,7 @@ def examples(objects):
         "/actions/runs/{run_id}/attempts/{attempt_number}": attempts,
         "/actions/runs/{run_id}/attempts/{attempt_number}/jobs": attempts,
         "/actions/jobs/{job_id}": [(own[0]["id"],) for own in list(jobs.values())[:3] if own],
+        "/check-runs/{check_run_id}/annotations": [(own[0]["id"],) for own in list(jobs.values())[:3] if own],
         "/releases": [()], "/releases/{release_id}": first("releases", "id"),
         "/releases/latest": [()] if objects["releases"] else [],
         "/releases/tags/{tag}": first("releases", "tag_name"),
@@ -140,6 +159,7 @@ def examples_of_pipelines(objects):
     job, waiting = objects["jobs"][run][0]["id"], objects["runs"][0]["id"]
     answered = {
         "/actions/artifacts": [()], "/actions/artifacts/{artifact_id}": [(1,)],
+        "/check-runs/{check_run_id}/annotations": [(job,)],
         "/actions/runs/{run_id}/artifacts": [(run,)], "/actions/runs/{run_id}/pending_deployments": [(waiting,)],
         "/actions/runs/{run_id}/approvals": [(waiting,)],
         "/contents/{path}": [("README.md",), (".github",), ("",)],
@@ -266,3 +286,25 @@ def test_what_pipelines_leave_and_every_write_is_as_github_describes_it(schema_o
         check(schema_of(f"{ROOT}/actions/runs/{{run_id}}/approvals"), approved, "approvals")
     assert len(walked) == len(WRITES)
     assert not wrong, f"{len(wrong)} problems\n" + "\n".join(dict.fromkeys(wrong[:40]))
+
+
+def test_an_apps_installation_is_as_github_describes_it(schema_of, app_key):
+    public, signed = app_key
+    world = make_large(1, until=UNTIL, months=1, services=8, repositories=6)
+    app = App(7, public, 70, Access("lab[bot]", 9, permissions={"metadata": "read", "actions": "read"}))
+    now = UNTIL.replace(tzinfo=UTC).timestamp()
+    with serve(world, options=Options(limit=10**6, apps={7: app}, clock=lambda: now)) as base:
+        path = "/app/installations/{installation_id}/access_tokens"
+        header = {"Authorization": f"Bearer {signed(7, now)}"}
+        answer = requests.post(base + path.replace("{installation_id}", "70"), headers=header)
+        assert answer.status_code == 201
+        assert not [*problems_of(schema_of(path, "post", "201"), answer.json())]
+        header = {"Authorization": f"Bearer {answer.json()['token']}"}
+        found = requests.get(f"{base}/installation/repositories", headers=header).json()
+        assert found["total_count"] == 9, "six, and an archived one, a fork and documents"
+        assert not [*problems_of(schema_of("/installation/repositories"), found)]
+        values = requests.get(f"{base}/orgs/larch/properties/values", headers=HEADERS).json()
+        assert not [*problems_of(schema_of("/orgs/{org}/properties/values"), values)]
+        assert {one["value"] for raw in values for one in raw["properties"]} >= {"payments", "logistics"}
+        refused = requests.get(f"{base}/orgs/larch/properties/values", headers=header)
+        assert refused.headers["X-Accepted-GitHub-Permissions"] == "organization_custom_properties=read"

@@ -19,6 +19,7 @@ from devops_lab.practice.world.truth import METRICS, Deployment, TrueFailure, Tr
 UNTIL = datetime(2026, 11, 20, 12)
 LISTS = [
     *(
+        "properties",
         "branches",
         "labels",
         "milestones",

@@ -13,7 +13,6 @@ from devops_lab.errors import UserError
 if TYPE_CHECKING:
     from devops_lab.config import Settings
     from devops_lab.store import Store
-    from devops_lab.sync import Outcome
 
 PRACTICE_SINCE = "190 days"  # a made-up company asks nobody's server: the window of 90 days and the one before it
 CONFIG = click.option("--config", default="lab.toml", show_default=True, help="The settings.")
@@ -49,6 +48,8 @@ def say(message: str) -> None:
 
 def fetch(store: Store, settings: Settings, service: str | None = None, since: str | None = None) -> int:
     """Sync with progress bars, say what each repository gave, and return the exit status."""
+    from devops_lab.cli.outcomes import told
+    from devops_lab.config import load
     from devops_lab.start import reachable
     from devops_lab.sync import start_of
     from devops_lab.sync import sync as run
@@ -62,20 +63,9 @@ def fetch(store: Store, settings: Settings, service: str | None = None, since: s
             settings = stack.enter_context(reachable(settings, show))
         with bars() as progress:
             outcomes = run(store, settings, service, start, say=say, progress=progress)
-    for outcome in outcomes:
-        say(_outcome(outcome))
+    for line in told(outcomes, load(settings.path) if settings.discover else settings):
+        say(line)
     return 1 if any(outcome.problem for outcome in outcomes) else 0
-
-
-def _outcome(outcome: Outcome) -> str:
-    rows = outcome.rows
-    said = f"{outcome.repository} ({outcome.source}): "
-    said += f"{rows.inserted} new, {rows.updated} changed, {rows.unchanged} as before"
-    if outcome.missing:
-        said += f", {outcome.missing} missing there"
-    refused = "".join(f"\n  {note}" for note in outcome.notes)
-    refused += "".join(f"\n  refused: {reason}" for reason in outcome.refused)
-    return said + refused + (f"\n  failed: {outcome.problem}" if outcome.problem else "")
 
 
 def pairs(texts: tuple[str, ...]) -> dict[str, str]:

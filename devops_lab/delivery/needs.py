@@ -116,6 +116,7 @@ def describe(settings: config.Settings) -> list[Row]:
         {
             "service": service.name,
             "team": service.team,
+            "owners": _json(service.owners) if service.owners else None,
             "repository": service.repository,
             "paths": " ".join(service.paths) or None,
             "environments": " ".join(environments(service)),

@@ -7,7 +7,8 @@ is the same whatever window is asked.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,18 +44,27 @@ def gather(
     kind ``state`` is asked for.  Errors: QuestionError for a service or team that is not there.
     """
     _known("service", service, services["service"])
-    _known("team", team, services["team"].dropna())
+    eras = _eras(services)
+    _known("team", team, [*services["team"].dropna(), *(name for own in eras.values() for _, name in own)])
     frames = None
     if metric.kind == "state":
         frames = {"periods": pd.DataFrame(spans, columns=["period_start", "period_end"]).astype("datetime64[us]")}
     teams = services.set_index("service")["team"]
     read = store.query(metric.query, as_of=as_of, frames=frames, **parameters)
     if "service" in read and (service is not None or team is not None):  # before the costly part
-        asked = [name for name in teams.index if service in (None, name) and team in (None, teams[name])]
+        owned = {name for name, own in eras.items() if team in [owner for _, owner in own]}
+        asked = [
+            name for name in teams.index if service in (None, name) and (team in (None, teams[name]) or name in owned)
+        ]
         read = read[read["service"].isin(asked)]
     rows = _canonical(metric, read)
     found = rows["service"].map(teams).astype(object)
     rows["team"] = found.where(found.notna(), None)
+    for name, own in eras.items():
+        for since, owner in own:  # earliest first: each takes over what comes after its day
+            rows.loc[(rows["service"] == name) & (rows["occurred_at"] >= since), "team"] = owner
+    if team is not None and eras:
+        rows = rows[rows["team"] == team]
     keep = rows["occurred_at"].notna() & (rows["occurred_at"] <= pd.Timestamp(as_of))
     if metric.kind == "state":
         keep &= rows["period_start"].notna()
@@ -63,7 +73,18 @@ def gather(
     return rows.reset_index(drop=True)
 
 
-def _known(kind: str, name: str | None, there: pd.Series) -> None:
+def _eras(services: pd.DataFrame) -> dict[str, list[tuple[pd.Timestamp, str]]]:
+    """Return service → (day, team) of those that had more than one owner, earliest first."""
+    if "owners" not in services:
+        return {}
+    found = {}
+    for name, text in services.loc[services["owners"].notna(), ["service", "owners"]].itertuples(index=False):
+        days = [(datetime.fromisoformat(owner["since"]), owner["team"]) for owner in json.loads(text)]
+        found[name] = [(pd.Timestamp(since), team) for since, team in days]
+    return found
+
+
+def _known(kind: str, name: str | None, there: Iterable[str]) -> None:
     names = sorted(set(there))
     if name is None or name in names or not names:
         return

@@ -171,16 +171,18 @@ def down(folder: str | Path = FOLDER) -> bool:
 
 
 @contextmanager
-def visiting(seed: int, until: datetime, folder: Path, steps: Steps = silent) -> Iterator[Running]:
-    """Yield the practice organisation without its pipelines, and take it down again.
+def visiting(
+    seed: int, until: datetime, folder: Path, steps: Steps = silent, parts: tuple[str, ...] = (GITHUB, MONITORING)
+) -> Iterator[Running]:
+    """Yield the practice organisation, by default without its pipelines, and take it down again.
 
-    `folder` is used for the while; when one is up there already it is used and stays up.
+    `folder` is used for the while; when one is up there already it is used as it is and stays up.
     """
     there = status(folder)
     if there is not None and (there.seed, there.until) == (seed, until):
         yield there
         return
-    found = up(folder, seed, until=until, parts=(GITHUB, MONITORING), steps=steps)
+    found = up(folder, seed, until=until, parts=parts, steps=steps)
     try:
         yield found
     finally:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
+from devops_lab.practice.world import levels
 from devops_lab.practice.world.company import (
     DEPLOYMENTS,
     PLANS,
@@ -16,7 +18,6 @@ from devops_lab.practice.world.company import (
     incident_label,
     owner,
 )
-from devops_lab.practice.world.levels import LEVELS
 
 JUNIT = 'junit = { artifacts = ["junit-*"] }'
 LAB = '[lab]\nstore = "lab"\ntimezone = "UTC"\n'
@@ -68,8 +69,9 @@ def lab_toml(
     live: bool = False,
     dora_alone: bool = False,
     company: tuple[int, datetime] | None = None,
+    plans: Sequence[Plan] = PLANS,
 ) -> str:
-    """Return the ``lab.toml`` whose rules find the six services at the GitHub-shaped server `url`.
+    """Return the ``lab.toml`` whose rules find the services of `plans` at the GitHub-shaped server `url`.
 
     `prometheus` is the address of its telemetry; `live`: the sample service is there too; `dora_alone`: nothing is
     fetched that only the phases' metrics read.  `company` (seed, until) says that it is a made-up one: no token of
@@ -80,7 +82,7 @@ def lab_toml(
         parts.append(_practice(*company))
     if prometheus is not None:
         parts += [f'[prometheus]\nurl = "{prometheus}"\n', TELEMETRY]
-    parts += _services(account, prometheus is not None, dora_alone)
+    parts += _services(account, prometheus is not None, dora_alone, plans)
     if live:
         parts.append(LIVE.format(account=account) + (SLO.format(objective=0.99) if prometheus is not None else ""))
     return "\n".join(parts)
@@ -92,12 +94,22 @@ def visited_toml(seed: int, until: date) -> str:
     return text.replace(JUNIT, f"# {JUNIT}    # one more request for each test run")
 
 
+def live_toml(seed: int, telemetry: bool) -> str:
+    """Return the ``[[service]]`` of the sample service, which the company's pipelines deliver."""
+    return LIVE.format(account=owner(seed)) + (SLO.format(objective=0.99) if telemetry else "")
+
+
 def _practice(seed: int, until: date) -> str:
     return f"[practice]\nseed = {seed}\nuntil = {until.isoformat()}\n"
 
 
-def _services(account: str, telemetry: bool, dora_alone: bool = False) -> list[str]:
-    return [_service(account, plan, service, telemetry, dora_alone) for plan in PLANS for service in plan.services]
+def _services(account: str, telemetry: bool, dora_alone: bool = False, plans: Sequence[Plan] = PLANS) -> list[str]:
+    return [
+        _service(account, plan, service, telemetry, dora_alone)
+        for plan in plans
+        if plan.measured
+        for service in plan.services
+    ]
 
 
 def _service(account: str, plan: Plan, service: Service, telemetry: bool, dora_alone: bool) -> str:
@@ -113,5 +125,5 @@ def _service(account: str, plan: Plan, service: Service, telemetry: bool, dora_a
         REWORK.format(patches=patches),
         *([] if dora_alone else [JUNIT, "security = true"]),
     ]
-    slo = SLO.format(objective=LEVELS[service.name].objective) if telemetry else ""
+    slo = SLO.format(objective=levels.of(service.name).objective) if telemetry else ""
     return "\n".join(lines) + "\n" + slo

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from devops_lab import delivery
-from devops_lab.config import Service, Settings
+from devops_lab.config import File, Service, Settings
 from devops_lab.errors import UserError
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_app import installation_of
 from devops_lab.github_connection import PUBLIC
 from devops_lab.sources import Source
 from devops_lab.sources.files import Files
@@ -46,7 +47,9 @@ def client_of(settings: Settings, say: Say | None = None) -> GitHubClient:
             f"{settings.path} is of a made-up company whose GitHub is not up: `devops-lab sync` starts it for the "
             "while, `devops-lab practice up` for as long as you like"
         )
-    return GitHubClient(settings.github.url, token_of(settings), notify=say or quiet)
+    app = None if settings.practice is not None else installation_of(settings.github, settings.folder)
+    token = None if app is not None else token_of(settings)
+    return GitHubClient(settings.github.url, token, notify=say or quiet, app=app)
 
 
 def token_of(settings: Settings) -> str | None:
@@ -62,6 +65,7 @@ def sources(
     for one in services:
         by_repository.setdefault(one.repository, []).append(one)
     client = None
+    told: set[tuple[str, str]] = set()
     for repository, members in by_repository.items():
         needed = set().union(
             *(delivery.needed_tables(one) | delivery.phase_tables(one, settings.lab.phases) for one in members)
@@ -81,8 +85,7 @@ def sources(
             yield repository, GitHub(client, repository, needed, known, _named(repository, progress), say or quiet)
             yield from _beside_github(writer, settings, client, repository, members)
         for one in members:
-            for table, rule in delivery.file_rules(one):
-                yield one.name, Files(settings.folder, one.name, table, rule.path, rule.columns)
+            yield from ((one.name, source) for source in _files(writer, settings, one, told))
         for path in dict.fromkeys(one.junit.path for one in members if one.junit and one.junit.path):
             yield repository, JUnitFolder(settings.folder, repository, path)
         for one in members:
@@ -96,10 +99,39 @@ def _beside_github(
     """Yield what else is asked of GitHub about a repository, once: test results (after its runs), security alerts."""
     rule = next((one.junit for one in members if one.junit and one.junit.artifacts), None)
     if rule is not None:
-        downloads = Downloads(settings.github.url, token_of(settings))
+        downloads = Downloads(settings.github.url, client.signature)
         yield repository, GitHubTests(client, downloads.zip, repository, rule, known_in(writer, repository))
     if any(one.security for one in members):
         yield repository, GitHubSecurity(client, repository)
+
+
+def _files(writer: Store, settings: Settings, service: Service, told: set[tuple[str, str]]) -> Iterator[Files]:
+    """Yield a source for each table that files fill of the service; the first of several on the same files tells.
+
+    It tells of rows that are nobody's, and of names in the rule's `services` that no service has; `told` knows who did.
+    """
+    by_table: dict[str, list[File]] = {}
+    for table, rule in delivery.file_rules(service):
+        by_table.setdefault(table, []).append(rule)
+    for table, rules in by_table.items():
+        fresh = {(table, rule.path) for rule in rules} - told
+        told |= fresh
+        others = [
+            (one.name, rule)
+            for one in settings.service
+            for name, rule in delivery.file_rules(one)
+            if (name, rule.path) in fresh
+        ]
+        elsewhere = [name for one, rule in others for name in rule.services.get(one, [one])] if fresh else None
+        known = known_in(writer, service.name, "service")
+        source = Files(settings.folder, service.name, table, rules, known, elsewhere)
+        strange = {name for rule in rules for name in rule.services} - {one.name for one in settings.service}
+        if fresh and strange:
+            source.notes.append(
+                f"services names {', '.join(map(repr, sorted(strange)))} in the rule for {rules[0].path}, "
+                "which is no service of lab.toml"
+            )
+        yield source
 
 
 def prometheus_of(store: Store, settings: Settings, service: Service) -> Prometheus:

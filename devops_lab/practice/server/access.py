@@ -32,7 +32,8 @@ class Access:
     """What one token stands for: a person, and either classic scopes or a fine-grained token's permissions.
 
     `permissions` are GitHub's ({"issues": "read", "actions": "write"}), for the `repositories` named (None: all); the
-    metadata of those can always be read, and public repositories need no permission.
+    metadata of those can always be read, and public repositories need no permission.  `installation` is the number of
+    an app's installation, None for a person.
     """
 
     login: str = "student"
@@ -40,6 +41,7 @@ class Access:
     scopes: tuple[str, ...] = FULL_SCOPES
     permissions: Mapping[str, str] | None = None
     repositories: Collection[str] | None = None
+    installation: int | None = None
 
     def headers(self) -> dict[str, str]:
         """Return the headers that tell a classic token its scopes."""
@@ -51,7 +53,7 @@ def who(authorization: str, tokens: Mapping[str, Access] | None) -> Access | Non
 
     Without known `tokens` each one is a student's who may read everything.
     """
-    token = _token(authorization)
+    token = bearer(authorization)
     if not token:
         return None
     if tokens is None:
@@ -61,7 +63,8 @@ def who(authorization: str, tokens: Mapping[str, Access] | None) -> Access | Non
     return tokens[token]
 
 
-def _token(authorization: str) -> str:
+def bearer(authorization: str) -> str:
+    """Return the token that a request is signed with, "" where it is not; 401 where it cannot be read."""
     kind, _, token = authorization.strip().partition(" ")
     if kind.casefold() != "basic":
         return token.strip()

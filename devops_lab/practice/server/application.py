@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 
 from devops_lab.errors import SourceError
 from devops_lab.practice.server import downloads, graphql
-from devops_lab.practice.server.access import Access, who
+from devops_lab.practice.server.access import Access
 from devops_lab.practice.server.answers import Answer, Invalid, said
 from devops_lab.practice.server.control import Control
 from devops_lab.practice.server.endpoints import (
@@ -36,13 +36,14 @@ from devops_lab.practice.server.endpoints import (
     Answering,
     at_root,
     downloading,
+    installing,
     nowhere,
     reading,
     writing,
 )
-from devops_lab.practice.server.faults import fault_answer
+from devops_lab.practice.server.faults import fault_answer, late_answer
 from devops_lab.practice.server.log import Asked
-from devops_lab.practice.server.root import ROOT_READS
+from devops_lab.practice.server.root import INSTALLATION_TOKEN, ROOT_READS
 from devops_lab.practice.server.state import Options, State
 from devops_lab.practice.server.view import Organisation
 
@@ -73,6 +74,7 @@ def app(organisation: Organisation, options: Options | None = None) -> Starlette
     for root_read in ROOT_READS:
         free = root_read.path == "/rate_limit"
         routes.append(Route(prefix + root_read.path, _endpoint(state, at_root(state, root_read), root_read.path, free)))
+    routes.append(Route(prefix + INSTALLATION_TOKEN, installing(state), methods=["POST"]))
     for verb, path, answering in (
         *(("GET", read.path, reading(state, read)) for read in READS),
         *((write.verb, write.path, writing(state, write)) for write in WRITES),
@@ -139,7 +141,7 @@ def _endpoint(state: State, answering: Answering, route: str, free: bool = False
         answer = fault_answer(fault, variant)
         if answer is None:
             try:
-                access = who(request.headers.get("authorization", ""), state.options.tokens)
+                access = state.apps.who(request.headers.get("authorization", ""), state.options.tokens)
                 answer = None if free or state.options.enterprise else state.limits.refusal(access)
                 if answer is None:
                     charged = not free
@@ -150,6 +152,7 @@ def _endpoint(state: State, answering: Answering, route: str, free: bool = False
             charged = charged and not state.options.enterprise and answer.status not in NOT_CHARGED
             if charged:
                 state.limits.charge(access)
+        answer = late_answer(fault, answer)
         login = access.login if access else None
         status = answer.status
         state.log.add(Asked(time.time(), request.method, url, route, login, status, charged, fault))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 
 from devops_lab.practice.server import (
     actions,
     alerts,
     artifacts,
+    check_runs,
     comments,
     commits,
     contents,
@@ -25,12 +27,13 @@ from devops_lab.practice.server import (
     plan,
     pulls,
     releases,
+    troubles,
 )
 from devops_lab.practice.server.access import Access, can_push, check_allowed, check_seen, check_writable
 from devops_lab.practice.server.answers import JSON_HEADERS, Answer, Download, Item, encoded, missing, rendered, said
 from devops_lab.practice.server.bodies import parsed
 from devops_lab.practice.server.question import Question, Read
-from devops_lab.practice.server.root import RootRead
+from devops_lab.practice.server.root import RootRead, missed
 from devops_lab.practice.server.state import State
 from devops_lab.practice.server.view import View
 from devops_lab.practice.server.writing import Command, Done, Write
@@ -51,6 +54,7 @@ READS: tuple[Read, ...] = (
     *pulls.READS,
     *commits.READS,
     *logs.READS,
+    *check_runs.READS,
     *artifacts.READS,
     *driving.READS,
     *actions.READS,
@@ -73,6 +77,7 @@ def reading(state: State, read: Read) -> Answering:
     def answering(request: Request, access: Access | None) -> Answer:
         view = _repository_of(state, request)
         check_seen(access, view.repository)
+        troubles.meet(state.troubles, view.name)
         if _is_moved(state, request):
             return _moved(state, request, view)
         if access is None and read.refusal is not None:
@@ -94,6 +99,7 @@ def writing(state: State, write: Write) -> Answering:
     def answering(request: Request, access: Access | None) -> Answer:
         view = _repository_of(state, request)
         check_seen(access, view.repository)
+        troubles.meet(state.troubles, view.name)
         if _is_moved(state, request):
             return _moved(state, request, view)
         writer = check_writable(access, view.repository, write.permission)
@@ -123,7 +129,27 @@ def at_root(state: State, read: RootRead) -> Answering:
     def answering(request: Request, access: Access | None) -> Answer:
         path = quote(request.scope["path"]).removeprefix(state.options.prefix)
         found = read.answer(state, access, request.path_params)
-        return rendered(found, _base(state, request), path, request.query_params, request.headers)
+        answer = rendered(found, _base(state, request), path, request.query_params, request.headers)
+        answer.headers.update(missed(state, access, request.path_params))
+        return answer
+
+    return answering
+
+
+def installing(state: State) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers an app that asks for its installation's token; it signs with its key, not with a token."""
+
+    async def answering(request: Request) -> Response:
+        number = request.path_params["installation"]
+        try:
+            if not (number.isascii() and number.isdigit() and len(number) < 20):
+                raise missing()
+            made = state.apps.token(request.headers.get("authorization", ""), int(number))
+        except HTTPException as problem:
+            answer = said(problem.status_code, problem.detail)
+        else:
+            answer = Answer(201, encoded(made, ""), dict(JSON_HEADERS))
+        return Response(answer.body, answer.status, answer.headers)
 
     return answering
 

@@ -30,7 +30,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from devops_lab.practice.server.access import Access, who
+from devops_lab.practice.server.access import Access
 from devops_lab.practice.server.answers import JSON_HEADERS, Answer, Json, encoded, said
 from devops_lab.practice.server.faults import fault_answer
 from devops_lab.practice.server.graphql_fields import resolve
@@ -76,7 +76,7 @@ def endpoint(state: State, send: Send) -> Callable[[Request], Awaitable[Response
         answer = fault_answer(fault, variant)
         if answer is None:
             try:
-                access = who(request.headers.get("authorization", ""), state.options.tokens)
+                access = state.apps.who(request.headers.get("authorization", ""), state.options.tokens)
                 base = f"{request.url.scheme}://{request.url.netloc}{state.options.prefix}"
                 answer, points = _answer(state, limits, access, body, base)
             except HTTPException as wrong:

@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
+from devops_lab.practice.server import troubles
 from devops_lab.practice.server.access import REFUSED, Access, check_allowed, check_seen
 from devops_lab.practice.server.answers import Json
 from devops_lab.practice.server.graphql_pages import problem
@@ -52,6 +53,7 @@ class Asking:
         try:
             view = self.state.view(self.state.moved_to(name) or name)
             check_seen(self.access, view.repository)
+            troubles.meet(self.state.troubles, view.name)
         except HTTPException:
             message = f"Could not resolve to a Repository with the name '{name}'."
             raise problem("NOT_FOUND", message) from None

@@ -13,17 +13,19 @@ from starlette.exceptions import HTTPException
 
 from devops_lab.practice.server.access import Access
 from devops_lab.practice.server.answers import missing, moment
+from devops_lab.practice.server.apps import App, Apps
 from devops_lab.practice.server.downloads import Signatures
 from devops_lab.practice.server.faults import FaultDraw, Faults, faults_of
 from devops_lab.practice.server.limits import RateLimits
 from devops_lab.practice.server.log import RequestLog
 from devops_lab.practice.server.pipelines import Pipelines
 from devops_lab.practice.server.question import Limits
+from devops_lab.practice.server.troubles import troubles_of
 from devops_lab.practice.server.view import Organisation, View
 
 ENTERPRISE_PREFIX = "/api/v3"
 MINUTES = ("per_minute", "content_per_minute")
-SWITCHES = ("as_of", "faults", "limit", "anonymous_limit", "used", "window", "limit_status", *MINUTES)
+SWITCHES = ("as_of", "faults", "troubles", "limit", "anonymous_limit", "used", "window", "limit_status", *MINUTES)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Options:
 
     `tokens` None: any token may read everything.  `enterprise`: the API lies under /api/v3 and has no limits.
     `renamed` maps former full names to the present ones.  `limit` and `anonymous_limit` are requests an hour.
-    `pipelines` None: runs are shown, and none can be started.
+    `pipelines` None: runs are shown, and none can be started.  `apps` are GitHub Apps by number; `troubles` names
+    repositories that are "failing", "forbidden" or behind "sign-on".
     """
 
     enterprise: bool = False
@@ -45,6 +48,8 @@ class Options:
     as_of: datetime | None = None
     clock: Callable[[], float] = time.time
     pipelines: Pipelines | None = None
+    apps: Mapping[int, App] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def prefix(self) -> str:
@@ -60,6 +65,7 @@ class State:
         self.as_of, self.faults = options.as_of, options.faults
         self.limits = RateLimits(options.clock, options.limit, options.anonymous_limit)
         self.draw, self.log = FaultDraw(), RequestLog()
+        self.apps, self.troubles = Apps(options.apps, options.clock), troubles_of(options.troubles)
         self.signatures, self.writing = Signatures(options.clock), threading.Lock()
         self._views: dict[str, View] = {}
         self._renamed = {old.casefold(): new for old, new in options.renamed.items()}
@@ -103,6 +109,7 @@ class State:
         return {
             "as_of": None if self.as_of is None else self.as_of.isoformat(),
             "faults": dict(vars(self.faults)),
+            "troubles": dict(self.troubles),
             "limit": self.limits.hourly,
             "anonymous_limit": self.limits.anonymous,
             "window": self.limits.window,
@@ -113,13 +120,13 @@ class State:
     def throw(self, wanted: Any) -> None:
         """Set switches; 422 (and nothing is set) where one does not exist or its value is wrong.
 
-        as_of: an instant or null; faults: shares by name, those not named are off; limit, anonymous_limit, window
-        (seconds), limit_status (403 or 429), per_minute and content_per_minute (null: off), used (begins the hour anew
-        with so many charged).
+        as_of: an instant or null; faults: shares by name, those not named are off; troubles: full names with
+        "failing", "forbidden" or "sign-on"; limit, anonymous_limit, window (seconds), limit_status (403 or 429),
+        per_minute and content_per_minute (null: off), used (begins the hour anew with so many charged).
         """
         if not isinstance(wanted, dict) or not set(wanted) <= set(SWITCHES):
             raise HTTPException(422, f"the switches are {', '.join(SWITCHES)}")
-        numbers = {name: wanted[name] for name in wanted if name not in ("as_of", "faults")}
+        numbers = {name: wanted[name] for name in wanted if name not in ("as_of", "faults", "troubles")}
         for name, value in numbers.items():
             if name in MINUTES and value is None:
                 continue
@@ -128,10 +135,12 @@ class State:
         if numbers.get("limit_status", 403) not in (403, 429):
             raise HTTPException(422, "limit_status is 403 or 429")
         faults = faults_of(wanted["faults"] or {}) if "faults" in wanted else self.faults
+        troubles = troubles_of(wanted["troubles"] or {}) if "troubles" in wanted else self.troubles
         as_of = _instant(wanted["as_of"]) if "as_of" in wanted else self.as_of
         if as_of != self.as_of:
             self._views.clear()
         self.faults, self.as_of = faults, as_of
+        self.troubles = troubles
         own = {"limit": "hourly", "anonymous_limit": "anonymous", "limit_status": "status"}
         for name, value in numbers.items():
             if name != "used":

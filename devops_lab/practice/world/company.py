@@ -16,6 +16,7 @@ WEB_FLOW = "web-flow"
 
 MERGE, SQUASH, REBASE = "merge", "squash", "rebase"
 TAGS, WORKFLOW, DEPLOYMENTS, RELEASES, PROMOTION = "tags", "workflow", "deployments", "releases", "promotion"
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ class Service:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a repository is worked in: its services, merge method, way of shipping, and how much happens a week."""
+    """How a repository is worked in: its services, merge method, way of shipping, and how much happens a week.
+
+    `crew` names the team of the small company whose people work here, where it is not the services' own; `topics` and
+    `properties` are what GitHub tells of the repository.
+    """
 
     name: str
     services: tuple[Service, ...]
@@ -55,11 +60,21 @@ class Plan:
     per_week: float
     bots_per_week: float
     direct_share: float = 0.0
+    crew: str | None = None
+    topics: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+    archived: bool = False
+    fork: bool = False
 
     @property
     def team(self) -> str:
         """The team whose people work here."""
-        return self.services[0].team
+        return self.crew or self.services[0].team
+
+    @property
+    def measured(self) -> bool:
+        """Whether somebody would measure what is made here: not an archived repository, a fork, or documents."""
+        return not (self.archived or self.fork or self.ships == NOTHING)
 
 
 PLANS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,7 +14,7 @@ from devops_lab.practice.world.building import Building
 from devops_lab.practice.world.calendar import arrivals, pace
 from devops_lab.practice.world.code_objects import CodeObjects
 from devops_lab.practice.world.coding import Coding
-from devops_lab.practice.world.company import DEPLOYMENTS, PROMOTION, RELEASES, TAGS, Plan, Service
+from devops_lab.practice.world.company import DEPLOYMENTS, NOTHING, PROMOTION, RELEASES, TAGS, Plan, Service
 from devops_lab.practice.world.file_objects import FileObjects
 from devops_lab.practice.world.operating import OUTAGES_A_YEAR, Operating
 from devops_lab.practice.world.plan_objects import PlanObjects
@@ -40,10 +41,11 @@ class Repository:
 
     `objects`: "repository" (object); lists "branches", "labels", "milestones", "issues" (pull requests too),
     "issue_events", "pulls", "pull_comments", "commits", "workflows", "runs", "releases", "tags", "deployments",
-    "environments"; "pull_commits" and "pull_reviews" by number, "attempts" by (run, attempt), "jobs" by run, "git_refs"
-    by full name, "git_tags" by sha, "deployment_statuses" by deployment.  Further lists "dependabot_alerts" and
-    "code_scanning_alerts"; "pull_files" and "comments" by number, "artifacts" by run, "artifact_files" by artifact (a
-    call makes the zip), "logs" by job (a call makes the text; the last 90 days), and "files", a call of sha and path.
+    "environments", "properties"; "pull_commits" and "pull_reviews" by number, "attempts" by (run, attempt), "jobs" by
+    run, "git_refs" by full name, "git_tags" by sha, "deployment_statuses" by deployment.  Further lists
+    "dependabot_alerts" and "code_scanning_alerts"; "pull_files" and "comments" by number, "artifacts" by run,
+    "artifact_files" by artifact (a call makes the zip), "logs" by job (a call makes the text; the last 90 days), and
+    "files", a call of sha and path.
     """
 
     full_name: str
@@ -87,18 +89,20 @@ class Organisation:
     @property
     def services(self) -> dict[str, str]:
         """Service → full name of its repository."""
-        return {service.name: site.full_name for site in self._sites for service in site.plan.services}
+        return {
+            service.name: site.full_name for site in self._sites if site.plan.measured for service in site.plan.services
+        }
 
 
-def make(seed: int = 1, *, until: datetime, months: int = 12) -> Organisation:
+def make(seed: int = 1, *, until: datetime, months: int = 12, plans: Sequence[Plan] = company.PLANS) -> Organisation:
     """Return the company of `seed` as it is at `until` (naive UTC), after `months` of work; in a few seconds.
 
-    The same arguments give the same company; the seed also chooses its name.
+    The same arguments give the same company; the seed also chooses its name.  `plans` are its repositories.
     """
     until = until.replace(microsecond=0)
     start = (until - months * MONTH).replace(hour=8, minute=0, second=0, microsecond=0)
     account, people = company.owner(seed), company.people()
-    sites = [Site(place, seed, plan, account, people, start) for place, plan in enumerate(company.PLANS)]
+    sites = [Site(place, seed, plan, account, people, start) for place, plan in enumerate(plans)]
     for site in sites:
         _live(site, until)
     return Organisation(sites, until)
@@ -119,7 +123,7 @@ def _live(site: Site, until: datetime) -> None:
     ):
         for moment in arrivals(site.start, until, rate, site.dice):
             site.agenda.at(moment, happen)
-    for place, service in enumerate(plan.services):
+    for place, service in enumerate(plan.services if plan.ships != NOTHING else ()):
         operating = Operating(site, service, coding, planning)
         operating.shipper = shipper = _shipper(site, service, operating, building)
         site.listeners.append(shipper.listen)
@@ -208,4 +212,5 @@ def _objects(site: Site, moment: datetime) -> dict[str, Any]:
         "deployments": ship.deployments(),
         "deployment_statuses": ship.deployment_statuses(),
         "environments": ship.environments(),
+        "properties": [{"property_name": name, "value": value} for name, value in site.plan.properties],
     }

@@ -140,6 +140,8 @@ class Site:
         if len(services) == 1:
             return services
         drawn = self.dice.uniform(0, 1)
+        if len(services) > 2 and drawn < 0.85:
+            return (self.dice.one_of(services),)
         return services[:1] if drawn < 0.45 else services[1:] if drawn < 0.85 else services if drawn < 0.93 else ()
 
     def soon(self, moment: datetime, minutes: float, spread: float = 0.7) -> datetime:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devops_lab.practice.world.levels import LEVELS, STEP
+from devops_lab.practice.world import levels
+from devops_lab.practice.world.levels import STEP
 from devops_lab.practice.world.levels_trouble import WATCH, troubles, versions
 from devops_lab.practice.world.site import Site
 from devops_lab.practice.world.watching_alerts import Episode, episodes
@@ -58,8 +59,8 @@ def watch(sites: Iterable[Site], until: datetime) -> Watch:
     found, alerts, objectives = [], [], {}
     for site in sites:
         steps = max((until - site.start) // STEP, 1)
-        for place, service in enumerate(site.plan.services):
-            level, seeds = LEVELS[service.name], (site.seed, WATCH + 1 + place, site.place)
+        for place, service in enumerate(site.plan.services if site.plan.measured else ()):
+            level, seeds = levels.of(service.name), (site.seed, WATCH + 1 + place, site.place)
             known = versions(site, service.name)
             one = count(service.name, level, site.start, steps, troubles(site, service.name), known, seeds)
             found.append(one)
