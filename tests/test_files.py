@@ -5,9 +5,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from devops_lab import config
 from devops_lab.errors import AccessError, RowError
 from devops_lab.rows import checked, defused
-from devops_lab.sources.files import Files, read_rows
+from devops_lab.sources.files import Files, paths, read_rows
 from devops_lab.tables import TABLES
 
 INCIDENTS, REPORTED = TABLES["incidents"], TABLES["reported_deployments"]
@@ -168,6 +169,13 @@ def test_formula_cells_are_defused_and_come_back(tmp_path, text):
     assert incidents(path)[0]["title"] == (text or None)
 
 
+def files(folder, table, path, columns=None, **more):
+    """The source of one rule about one file or pattern."""
+    said = {key: more.pop(key) for key in ("known", "elsewhere") if key in more}
+    rule = config.File.model_validate({"from": "file", "path": path, "columns": columns or {}, **more})
+    return Files(folder, "checkout", table, [rule], **said)
+
+
 def pulled(source):
     batches = dict(source.pull(None, UNTIL))
     for name, rows in batches.items():
@@ -181,7 +189,7 @@ def test_files_of_a_pattern_are_one_table_and_the_later_row_stays(tmp_path):
     (folder / "incidents").mkdir(parents=True)
     written(folder / "incidents" / "b.csv", "id,started_at,title,source\n1,2026-01-31 12:00,newer,pager\n")
     written(folder / "incidents" / "a.csv", "id,started_at,title\n1,2026-01-30,older\n2,2026-01-29,other\n")
-    batches = pulled(Files(folder, "checkout", "incidents", "incidents/*.csv"))
+    batches = pulled(files(folder, "incidents", "incidents/*.csv"))
     assert [(row["id"], row["title"]) for row in batches["incidents"]] == [("1", "newer"), ("2", "other")]
     assert "source" not in batches["incidents"][0]
     (ledger,) = batches["sync_ledger"]
@@ -196,7 +204,7 @@ def test_a_file_of_deployments_speaks_from_its_first_row_on(tmp_path):
     text = "number,commit,done,outcome\n1,abc,2026-03-01T10:00:00Z,success\n2,def,2026-02-01T10:00:00Z,failure\n"
     written(tmp_path / "deployments.csv", text)
     columns = {"id": "number", "sha": "commit", "finished_at": "done", "result": "outcome"}
-    batches = pulled(Files(tmp_path, "checkout", "reported_deployments", "deployments.csv", columns))
+    batches = pulled(files(tmp_path, "reported_deployments", "deployments.csv", columns))
     assert batches["reported_deployments"][1] == {
         "service": "checkout",
         "id": "2",
@@ -215,14 +223,14 @@ def test_a_file_of_deployments_speaks_from_its_first_row_on(tmp_path):
 def test_a_pattern_without_files_shows_the_nearest(tmp_path):
     written(tmp_path / "incident.csv", "")
     with pytest.raises(AccessError, match=r"no file matches 'incidents\.csv'.*nearest there: incident\.csv"):
-        pulled(Files(tmp_path, "checkout", "incidents", "incidents.csv"))
+        pulled(files(tmp_path, "incidents", "incidents.csv"))
     with pytest.raises(AccessError, match="no file matches 'none/"):
-        pulled(Files(tmp_path, "checkout", "incidents", "none/*.csv"))
+        pulled(files(tmp_path, "incidents", "none/*.csv"))
 
 
 def test_an_absolute_pattern_is_taken_as_it_is(tmp_path):
     path = written(tmp_path / "a.csv", "id,started_at\n1,2026-01-31\n")
-    assert Files(tmp_path / "other", "checkout", "incidents", str(path)).paths() == [path]
+    assert paths(tmp_path / "other", str(path), "checkout") == [path]
 
 
 def test_reported_deployments_need_a_result(tmp_path):

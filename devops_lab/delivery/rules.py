@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from devops_lab import config, patterns
 from devops_lab.delivery import github_deployments, workflows
+from devops_lab.delivery.commit_names import Commits
 from devops_lab.delivery.facts import Facts
 from devops_lab.delivery.rollouts import (
     CANCELLED,
@@ -59,7 +60,7 @@ def read(store: Store, service: config.Service) -> dict[str, list[Row]]:
         return {}
     if isinstance(rule, config.File):
         reported = store.rows("select * from reported_deployments where service = $service", service=service.name)
-        return {"reported_deployments": reported, "tags": rows("tags")}
+        return {"reported_deployments": reported, "tags": rows("tags"), "releases": rows("releases")}
     return {"tags": rows("tags"), "releases": rows("releases") if isinstance(rule, config.Releases) else []}
 
 
@@ -84,7 +85,8 @@ def rollouts(service: config.Service, tables: Tables, facts: Facts) -> list[Roll
         return _tags(rule, tables["tags"])
     if isinstance(rule, config.Merges):
         return _merges(service, rule, facts)
-    return _reported(rule, tables["reported_deployments"], tables["tags"])
+    commits = Commits(service, facts.commits, tables["tags"], tables["releases"])
+    return _reported(rule, tables["reported_deployments"], commits)
 
 
 def _releases(rule: config.Releases, releases: Iterable[Row], tags: Iterable[Row]) -> list[Rollout]:
@@ -160,9 +162,11 @@ def _brings(tip: str, facts: Facts, brought: set[str]) -> set[str]:
     return new
 
 
-def _reported(rule: config.File, reported: Iterable[Row], tags: Iterable[Row]) -> list[Rollout]:
-    """Rows that files or deploy jobs reported, one deployment each; a tag stands for the sha it names."""
-    shas = {tag["tag"]: tag["sha"] for tag in tags}
+def _reported(rule: config.File, reported: Iterable[Row], commits: Commits) -> list[Rollout]:
+    """Rows that files or deploy jobs reported, one deployment each, of the commit that their sha, tag or version means.
+
+    What means no commit keeps the sha it named, which is unknown here then; `unresolved` tells of it.
+    """
     found = []
     for row in reported:
         environment = row.get("environment") or PRODUCTION
@@ -170,7 +174,11 @@ def _reported(rule: config.File, reported: Iterable[Row], tags: Iterable[Row]) -
             continue
         tag = row.get("tag")
         state = row["result"] if row["result"] in (SUCCESS, CANCELLED) else FAILURE
-        sha, started = row.get("sha") or shas.get(tag), row.get("started_at") or row["finished_at"]
-        part = Part(row["id"], state, started, row["finished_at"], environment, sha, tag, row.get("url"))
-        found.append(join(part.id, [part], [f"deployment:{part.id}", *([tag] if tag else [])]))
+        sha, tags = commits.of(row)
+        started = row.get("started_at") or row["finished_at"]
+        part = Part(
+            row["id"], state, started, row["finished_at"], environment, sha or row.get("sha"), tag, row.get("url")
+        )
+        names = [f"deployment:{part.id}", *([tag] if tag else []), *tags]
+        found.append(join(part.id, [part], names))
     return [rollout for rollout in found if rollout is not None]

@@ -11,6 +11,7 @@ from typing import Any
 from devops_lab import config
 from devops_lab.delivery import changes, released, rules
 from devops_lab.delivery.attribution import BY_CORRECTION, Court, rework
+from devops_lab.delivery.commit_names import unresolved
 from devops_lab.delivery.corrections import Correction
 from devops_lab.delivery.impact import impacts
 from devops_lab.delivery.impact_incidents import from_impacts
@@ -66,6 +67,7 @@ def derived(
     """
     answer = Derived()
     rollouts = sorted(rules.rollouts(service, tables, facts), key=lambda rollout: rollout.id)
+    answer.warnings += unresolved(service, rollouts, facts, tables.get("tags", ()))
     planned = _correct_rollouts(service, rollouts, corrections, answer.warnings)
     link(rollouts, facts.graph, getattr(service.deployment, "rollbacks", False))
     kind = service.deployment.kind

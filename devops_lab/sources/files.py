@@ -1,55 +1,74 @@
 """Incidents and deployments that other systems know, from CSV, JSON and Parquet files; the same reader serves imports.
 
-Dates are ISO 8601 with or without an offset (without one they are UTC), or seconds since 1970.  Nothing is half read:
-every wrong value is named with its file, row, column and what would be right, ten at a time.
+Dates are ISO 8601 with or without an offset (without one they are UTC), or seconds since 1970, unless the rule says
+otherwise.  Nothing is half read: every wrong value is named with its file, row, column and what would be right, ten at
+a time.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
 import glob
-import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from devops_lab import patterns
+from devops_lab.config import File
 from devops_lab.errors import AccessError, RowError
-from devops_lab.rows import restored
-from devops_lab.sources.values import EPOCH, VALUES, Unfit
-from devops_lab.tables import TABLES, Column, Table
+from devops_lab.sources.files_reading import open_file
+from devops_lab.sources.files_words import OWN, Words, misnamed, texts
+from devops_lab.sources.values import EPOCH, Unfit
+from devops_lab.tables import TABLES, Table
 
 Row = dict[str, Any]
+Known = Callable[[str, tuple[str, ...]], Mapping[tuple[Any, ...], tuple[Any, ...]]]
+SHOWN = 5  # names of a note
+NOBODY = "(no name)"
 
-OWN = ("source", "fetched_at")  # the store fills them
-DELIMITERS = ",;\t|"
 
+@dataclass
+class Reading:
+    """What files gave: our `rows`, the ids that were `left` out, and how many rows each of the `others` has there."""
 
-class Raw(NamedTuple):
-    """A file's rows as they stand there: `names` of the columns, and (place, values by name) of each row."""
-
-    names: list[str]
-    rows: Iterator[tuple[str, Mapping[str, Any]]]
+    rows: list[Row] = field(default_factory=list)
+    left: set[str] = field(default_factory=set)
+    others: Counter[str] = field(default_factory=Counter)
 
 
 class Files:
     """The file source of one service and one stored table, "incidents" or "reported_deployments".
 
-    `pattern` is a path or glob relative to `folder` (where lab.toml lies); `columns` maps our column names to the
-    file's.  Rows with one id are one: the later row of the later file stays.
+    Each of the `rules` names files relative to `folder` (where lab.toml lies) and says how their words become ours.
+    Rows with one id are one: the later row of the later file stays, and takes the stored row's place.
+
+    A row that is no longer in any file stays in the store: exports are windows (the last 90 days, the last ten syncs
+    of an application), and what happened did not un-happen.  What was wrong is said by `devops-lab correct`, or by the
+    row itself.  But a row that *is* there and is not this service's (any more), because the rule or the row changed, is
+    taken out; `known` tells which rows are stored.
+
+    `elsewhere` are the names that other services have there: whoever is neither is told in `notes`, so that no incident
+    is lost between two systems' names; None tells nothing (another service of the same files does).
     """
 
     name = "file"
 
     def __init__(
-        self, folder: Path, service: str, table: str, pattern: str, columns: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        service: str,
+        table: str,
+        rules: Sequence[File],
+        known: Known | None = None,
+        elsewhere: Sequence[str] | None = None,
     ) -> None:
-        self.folder, self.service, self.pattern = Path(folder), service, pattern
-        self.table, self.columns = TABLES[table], dict(columns or {})
+        self.folder, self.service, self.table, self.rules = Path(folder), service, TABLES[table], list(rules)
+        self._known, self._elsewhere = known, elsewhere
+        self.notes: list[str] = []
+        self.gone: dict[str, list[Row]] = {}
 
     def pull(self, since: datetime | None, until: datetime) -> Iterator[tuple[str, list[Row]]]:
         """Yield (table name, rows) of all files, then of the ledger, whose `repository` is the service's name.
@@ -59,29 +78,37 @@ class Files:
 
         Errors: AccessError when no file matches or one cannot be read; RowError for values that do not fit.
         """
-        rows: dict[Any, Row] = {}
-        for path in self.paths():
-            for row in read_rows(path, self.table, self.columns, {"service": self.service}):
-                row.pop("source", None)  # a tracker's own column of that name says something else
-                rows[row["id"]] = row
+        rows: dict[str, Row] = {}
+        left: set[str] = set()
+        for rule in self.rules:
+            names = rule.services.get(self.service, [self.service])
+            for path in paths(self.folder, rule.path, self.service):
+                found = read(path, self.table, rule, {"service": self.service}, names)
+                rows |= {row["id"]: row for row in found.rows}
+                left |= found.left
+                self._tell(path, found.others)
+        self._take_out(left - rows.keys())
         yield self.table.name, list(rows.values())
         yield "sync_ledger", [self._ledger(list(rows.values()), until)]
 
-    def paths(self) -> list[Path]:
-        """Return the files that the pattern means, by name; AccessError with the nearest names when there is none."""
-        escaped = Path(glob.escape(str(self.folder)), self.pattern)
-        names = glob.glob(str(escaped), recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
-        found = sorted(path for path in map(Path, names) if path.is_file())
-        if found:
-            return found
-        place = self.folder / self.pattern
-        beside = [file.name for file in place.parent.iterdir() if file.is_file()] if place.parent.is_dir() else []
-        near = difflib.get_close_matches(place.name, beside, 3, 0.3)
-        hint = f"nearest there: {', '.join(near)}" if near else f"{place.parent} holds no file like it"
-        raise AccessError(
-            f"service {self.service!r}: no file matches {self.pattern!r} in {self.folder} ({hint}); "
-            "paths are relative to lab.toml"
-        )
+    def _tell(self, path: Path, others: Counter[str]) -> None:
+        if self._elsewhere is None:
+            return
+        strange = {name: n for name, n in others.items() if not patterns.matches(name, self._elsewhere, True)}
+        if strange:
+            shown = [f"{name!r} ({n})" for name, n in Counter(strange).most_common(SHOWN)]
+            more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
+            count = sum(strange.values())
+            self.notes.append(
+                f"{path.name}: {count} {'row is' if count == 1 else 'rows are'} of no service of lab.toml: "
+                f"{', '.join(shown)}{more}; the rule's setting services says what a service is called there"
+            )
+
+    def _take_out(self, left: set[str]) -> None:
+        stored = self._known(self.table.name, ("source",)) if left and self._known else {}
+        gone = sorted(id for (id,), (source,) in stored.items() if id in left and source == self.name)
+        if gone:
+            self.gone = {self.table.name: [{"service": self.service, "id": id} for id in gone]}
 
     def _ledger(self, rows: list[Row], until: datetime) -> Row:
         start = EPOCH
@@ -102,6 +129,22 @@ class Files:
         }
 
 
+def paths(folder: Path, pattern: str, service: str) -> list[Path]:
+    """Return the files that a pattern means, by name; AccessError with the nearest names when there is none."""
+    escaped = Path(glob.escape(str(folder)), pattern)
+    names = glob.glob(str(escaped), recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
+    found = sorted(path for path in map(Path, names) if path.is_file())
+    if found:
+        return found
+    place = folder / pattern
+    beside = [file.name for file in place.parent.iterdir() if file.is_file()] if place.parent.is_dir() else []
+    near = difflib.get_close_matches(place.name, beside, 3, 0.3)
+    hint = f"nearest there: {', '.join(near)}" if near else f"{place.parent} holds no file like it"
+    raise AccessError(
+        f"service {service!r}: no file matches {pattern!r} in {folder} ({hint}); paths are relative to lab.toml"
+    )
+
+
 def read_rows(
     path: Path | str,
     table: Table,
@@ -117,124 +160,59 @@ def read_rows(
     Errors: RowError names each problem's file, row, column, value and what would be right, ten of them; AccessError
     when the file is not there or of another kind.
     """
-    path, columns, constants = Path(path), dict(columns or {}), dict(constants or {})
-    raw = _open(path, table)
-    wanted = {column.name: columns.get(column.name, column.name) for column in table.columns}
-    problems = _missing(path, table, columns, constants, raw.names, wanted)
+    rule = File.model_validate({"from": "file", "path": str(path), "columns": dict(columns or {})})
+    return read(Path(path), table, rule, constants or {}).rows
+
+
+def read(
+    path: Path, table: Table, rule: File, constants: Mapping[str, Any], service: Sequence[str] | None = None
+) -> Reading:
+    """Read one file as `rule` says; `service` are the names that it has for the service whose rows are wanted.
+
+    Rows of others are left out before their values are looked at: what is wrong there is nobody's trouble here.
+    """
+    raw = open_file(path, table, rule.rows)
+    words, found = Words(table, rule, raw, service), Reading()
+    problems = misnamed(words, path.name, constants, raw.names) if raw.rows or raw.certain else []
     if problems:
         raise RowError(table.name, problems)
+    own = OWN if service is not None else ("fetched_at",)  # an export's own column source says something else
     taken = [
         column
         for column in table.columns
-        if column.name not in constants and wanted[column.name] in raw.names and column.name != "fetched_at"
+        if column.name not in constants and column.name not in own and words.known(column.name)
     ]
-    rows = []
     for place, values in raw.rows:
-        row = dict(constants)
+        row, wrong = dict(constants), len(problems)
+        try:
+            if not _is_ours(words, values, found):
+                continue
+        except Unfit as unfit:
+            problems.append(f"{path.name}, {place}: whose row it is cannot be told: {unfit}")
+            continue
         for column in taken:
             try:
-                row[column.name] = _value(column, values.get(wanted[column.name]))
+                row[column.name] = words.value(values, column)
             except Unfit as unfit:
-                shown = _column_name(column.name, wanted[column.name])
-                problems.append(f"{path.name}, {place}, {shown}: {unfit}")
-        rows.append(row)
+                problems.append(f"{path.name}, {place}, {_column_name(words, column.name)}: {unfit}")
+        if len(problems) == wrong:
+            found.rows.append(row)
     if problems:
         raise RowError(table.name, problems)
-    return rows
+    return found
 
 
-def _value(column: Column, value: Any) -> Any:
-    if isinstance(value, str) and not column.free:
-        value = value.strip()
-    if value is None or value == "" or value != value:
-        if column.required and column.name not in OWN:
-            raise Unfit(f"is empty; {VALUES[column.type].wanted} is needed")
-        return None
-    return VALUES[column.type].read(value)
+def _is_ours(words: Words, values: Mapping[str, Any], found: Reading) -> bool:
+    """Say whether a row is wanted and our service's; what is not goes to what `found` has left."""
+    wanted = words.is_wanted(values)
+    if wanted and words.is_ours(values):
+        return True
+    found.left.update(texts(words.cell(values, "id")))
+    if wanted:
+        found.others.update(words.services(values) or [NOBODY])
+    return False
 
 
-def _column_name(ours: str, theirs: str) -> str:
+def _column_name(words: Words, ours: str) -> str:
+    theirs = " or ".join(words.theirs(ours))
     return f"column {ours}" if ours == theirs else f"column {theirs} ({ours})"
-
-
-def _missing(
-    path: Path,
-    table: Table,
-    columns: Mapping[str, str],
-    constants: Mapping[str, Any],
-    names: list[str],
-    wanted: Mapping[str, str],
-) -> list[str]:
-    known = ", ".join(name for name in table.names if name not in OWN)
-    problems = [
-        f"{path.name}: the setting columns names {name!r}, which {table.name} does not have; it has {known}"
-        for name in columns
-        if name not in table.names
-    ]
-    there = ", ".join(names) or "none"
-    for column in table.columns:
-        if column.name in constants or column.name in OWN or wanted[column.name] in names:
-            continue
-        if column.name in columns:
-            problems.append(
-                f"{path.name}: there is no column {wanted[column.name]!r} for {column.name}; columns: {there}"
-            )
-        elif column.required:
-            problems.append(
-                f"{path.name}: the column {column.name!r} is missing ({column.text.rstrip('.')}); columns: {there}; "
-                f'if it is called otherwise, say columns = {{ {column.name} = "…" }}'
-            )
-    return problems
-
-
-def _open(path: Path, table: Table) -> Raw:
-    kinds = {".csv": _csv, ".tsv": _csv, ".json": _json, ".jsonl": _json, ".ndjson": _json, ".parquet": _parquet}
-    reader = kinds.get(path.suffix.lower())
-    if reader is None:
-        raise AccessError(f"{path} is no file the lab can read; it reads {', '.join(kinds)}")
-    try:
-        return reader(path)
-    except FileNotFoundError as problem:
-        raise AccessError(f"{path} is not there") from problem
-    except (PermissionError, IsADirectoryError) as problem:
-        raise AccessError(f"{path} cannot be read: {problem.strerror}") from problem
-    except UnicodeDecodeError as problem:
-        raise RowError(
-            table.name, [f"{path.name}: byte {problem.start} is no UTF-8; save the file as UTF-8"]
-        ) from problem
-    except (json.JSONDecodeError, csv.Error, pa.ArrowInvalid) as problem:
-        raise RowError(table.name, [f"{path.name}: {problem}"]) from problem
-
-
-def _csv(path: Path) -> Raw:
-    text = path.read_text("utf-8-sig")
-    header = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=header.count)
-    lines = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
-    names = [name.strip() for name in next(lines, [])]
-    rows: list[tuple[str, Mapping[str, Any]]] = []
-    for number, values in enumerate(filter(None, lines), 1):
-        rows.append((f"row {number} (line {lines.line_num})", dict(zip(names, map(restored, values), strict=False))))
-    return Raw(names, iter(rows))
-
-
-def _json(path: Path) -> Raw:
-    text = path.read_text("utf-8-sig")
-    if path.suffix.lower() == ".json":
-        rows = json.loads(text or "[]")
-    else:
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise json.JSONDecodeError("a list of objects is needed, one object a row", text[:1], 0)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return Raw(names, ((f"row {number}", row) for number, row in enumerate(rows, 1)))
-
-
-def _parquet(path: Path) -> Raw:
-    table = pq.read_table(path)
-    fields = [
-        pa.field(field.name, pa.timestamp("us", field.type.tz)) if pa.types.is_timestamp(field.type) else field
-        for field in table.schema
-    ]
-    rows = table.cast(pa.schema(fields), safe=False).to_pylist()
-    return Raw(table.column_names, ((f"row {number}", row) for number, row in enumerate(rows, 1)))

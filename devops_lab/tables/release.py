@@ -76,11 +76,11 @@ TABLES: tuple[Table, ...] = (
         service text!            | The service.
         id text!                 | The reporter's own id.
         environment text         | The environment; null: production.
-        sha text                 | The commit; or:
-        tag text                 | the tag that was deployed.
+        sha text                 | The commit, which may be shortened; or:
+        tag text                 | the tag or version that was deployed.
         started_at instant       | When it started.
         finished_at instant!     | When it ended.
-        result text!             | success or failure.
+        result text!             | success, failure or cancelled.
         url text                 | Its page.
         """,
         born="finished_at",
