@@ -91,7 +91,7 @@ def listing(asked: Question, standing: Standing) -> Piece:
         title = _title(name, about.get(name, {}), pages)
         lines.append(html('<tr><th scope="row">{}</th>{}</tr>', title, joined(cell.html for cell in cells)))
         texts.append("\n".join([name, *(f"  {cell.text}" for cell in cells)]))
-    note = f"{chance(standing)} Lines show each {every}.".strip()
+    note = f"{chance(standing)} Lines show each {every}. Below, all services' observations are taken together.".strip()
     body = html(
         '<div class="lab-services"><table><thead><tr><th scope="col">Service</th>{}</tr></thead><tbody>{}</tbody>'
         '</table></div><p class="note">{}</p>',

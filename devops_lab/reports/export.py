@@ -24,6 +24,7 @@ import mistune
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from devops_lab import language as languages
 from devops_lab.charts import embedding
 from devops_lab.reports.page import TEMPLATE, html, joined
 
@@ -53,9 +54,11 @@ def page(notebook: Any, title: str) -> str:
     sections = _sections(notebook)
     packed, unpacked_sha = _packed() if any(section.charts for section in sections) else ("", "")
     own = _text("page.js")
+    t = languages.of(code if (code := _language(notebook)) in languages.codes() else languages.SOURCE)
     return _template().render(
         title=title,
         language=_language(notebook),
+        said={"contents": t("Contents"), "skip": t("Skip to the text")},
         sections=sections,
         contents=[section for section in sections if section.title],
         policy=_policy([sha for sha in (unpacked_sha, _sha(own)) if sha]),
