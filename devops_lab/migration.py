@@ -18,9 +18,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from devops_lab.delta import Folder
 from devops_lab.errors import StoreError
 from devops_lab.store import Store
+from devops_lab.store.delta import Folder
 from devops_lab.tables import TABLES
 
 TRIES = 5

@@ -13,10 +13,10 @@ from made_lab import NOW, lab
 
 from devops_lab import migration, sync
 from devops_lab.config import load
-from devops_lab.delta import Folder
 from devops_lab.errors import StoreError
 from devops_lab.migration import counted, migrate
 from devops_lab.store import Store
+from devops_lab.store.delta import Folder
 from devops_lab.tables import FORMAT, TABLES
 
 LACKING = {"services": ["owners"], "deployments": ["url"]}
@@ -153,7 +153,7 @@ def test_killed_at_any_moment_nothing_is_lost(store):
 
 
 def test_a_newer_labs_store_is_refused_for_reading_and_writing(store, monkeypatch):
-    monkeypatch.setattr("devops_lab.store.FORMAT", FORMAT + 1)
+    monkeypatch.setattr("devops_lab.store.writing.FORMAT", FORMAT + 1)
     Store(store.path, latest=True).commit_snapshot(NOW)
     monkeypatch.undo()
     for latest in (False, True):
@@ -164,7 +164,8 @@ def test_a_newer_labs_store_is_refused_for_reading_and_writing(store, monkeypatc
 def test_a_newer_labs_column_is_refused(store):
     known = tuple(column for column in TABLES["tags"].columns if column.name != "sha")
     trimmed = dataclasses.replace(TABLES["tags"], columns=known)
-    Store(store.path, latest=True).write("tags", [{"repository": "a/b", "tag": "v1", "annotated": False, "sha": "1" * 40}], source="git")
+    row = {"repository": "a/b", "tag": "v1", "annotated": False, "sha": "1" * 40}
+    Store(store.path, latest=True).write("tags", [row], source="git")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TABLES, "tags", trimmed)
         with pytest.raises(StoreError, match="a newer lab wrote it"):
