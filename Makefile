@@ -5,7 +5,7 @@ UV := .venv/uv/bin/uv
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS = never
 .DEFAULT_GOAL := help
-.PHONY: help setup report practice test lint bench
+.PHONY: help setup report practice panel test lint bench
 
 help:  ## what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,13 +19,17 @@ report: .venv/ready  ## a DORA report: of a made-up company, GIT=path/to/clone, 
 practice: .venv/ready  ## a made-up company on this machine: GitHub, pipelines, Prometheus; `make practice ARGS=down` ends it
 	@.venv/bin/devops-lab practice $(or $(ARGS),up)
 
+panel: .venv/ready  ## the trigger panel as a page, driving the made-up company's pipelines; ARGS="--config lab.toml" drives your own
+	@.venv/bin/devops-lab panel $(or $(ARGS),--practice)
+
 test: .venv/ready  ## all tests; those that need the real data, a server or a browser say why they skip
 	.venv/bin/python -m pytest $(ARGS)
 
-lint: .venv/ready  ## ruff and mypy
+lint: .venv/ready  ## ruff and mypy; notebooks hold no outputs and nothing of a machine
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/devops-lab notebooks clean --check notebooks
 
 bench: .venv/ready  ## speed as ratios within one run, and how right the statistics are; LAB_DATA is the real data's folder
 	.venv/bin/python tests/bench.py $(ARGS)
@@ -33,6 +37,7 @@ bench: .venv/ready  ## speed as ratios within one run, and how right the statist
 	.venv/bin/python tests/impact_bench.py
 	.venv/bin/python tests/coverage_bench.py
 	.venv/bin/python tests/grades_bench.py
+	.venv/bin/python tests/reports_bench.py
 
 # uv comes from PyPI: through venv and pip where Python has them, else (bare Debian) its wheel by hand, checked.
 define BOOTSTRAP
@@ -61,4 +66,5 @@ export BOOTSTRAP
 	  $(PYTHON) -c "$$BOOTSTRAP" $(UV)
 	@test -x .venv/bin/python || $(UV) venv --quiet --allow-existing .venv
 	@$(UV) sync --frozen --quiet $(SYNC)
+	@! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/devops-lab notebooks clean --install notebooks
 	@touch $@

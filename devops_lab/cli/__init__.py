@@ -9,7 +9,22 @@ import sys
 
 import click
 
-from devops_lab.cli import corrections, facts, numbers, practice
+from devops_lab.cli import (
+    corrections,
+    costs,
+    exporter,
+    facts,
+    keeping,
+    notebooks,
+    numbers,
+    panel,
+    practice,
+    record,
+    reports,
+    run,
+    schedule,
+    settings,
+)
 from devops_lab.errors import LabError
 
 
@@ -20,8 +35,21 @@ def cli() -> None:
 
 
 for verb in (
-    *(facts.init, facts.doctor, facts.sync, facts.import_, facts.export),
-    *(numbers.metrics, numbers.receipt, numbers.report, corrections.correct, practice.practice),
+    *(facts.init, facts.doctor, facts.sync, facts.import_, facts.export, keeping.prune, keeping.forget),
+    *(
+        numbers.metrics,
+        numbers.receipt,
+        costs.costs,
+        exporter.exporter,
+        corrections.correct,
+        record.record,
+        practice.practice,
+        run.run,
+        settings.config,
+        panel.panel,
+    ),
+    *(reports.report, reports.gallery, notebooks.notebooks),
+    schedule.schedule,
 ):
     cli.add_command(verb)
 

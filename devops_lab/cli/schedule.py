@@ -17,7 +17,7 @@ from devops_lab.errors import StoreError
 
 if TYPE_CHECKING:
     from devops_lab.config import Settings
-    from devops_lab.reports.schedule.running import Done, Hands
+    from devops_lab.reports.schedule.hands import Done, Hands
 
 FORMS = click.Choice(["html", "pdf", "md"])
 TARGETS = click.Choice(["systemd", "cron", "github-actions", "kubernetes"])
@@ -63,6 +63,7 @@ def add(
     on_failure: tuple[str, ...], config: str,
 ) -> None:  # fmt: skip
     """Add a schedule to lab.toml, when it is right."""
+    from devops_lab.config_place import settings_path
     from devops_lab.reports.schedule import adding
 
     given = {
@@ -70,7 +71,7 @@ def add(
         "teams": list(teams), "period": period, "formats": list(formats), "recipients": list(recipients),
         "on_failure": list(on_failure), "parameters": pairs(parameters),
     }  # fmt: skip
-    said = adding.add(Path(config).absolute(), {key: value for key, value in given.items() if value})
+    said = adding.add(settings_path(config), {key: value for key, value in given.items() if value})
     click.echo(said)
 
 
@@ -133,7 +134,7 @@ def _checked(settings: Settings, addresses: bool = False) -> None:
 
 
 def _hands(settings: Settings, fresh: bool, checkpoint: str | None) -> Hands:
-    from devops_lab.reports.schedule.running import Hands
+    from devops_lab.reports.schedule.hands import Hands
 
     return Hands(
         say=say,

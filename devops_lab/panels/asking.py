@@ -21,7 +21,7 @@ from devops_lab.actions.permission import UNTOLD, production_of
 from devops_lab.actions.record import Record
 from devops_lab.actions.rollback import Back
 from devops_lab.config import Settings, load
-from devops_lab.errors import AccessError, ConfigError, LabError, UserError
+from devops_lab.errors import AccessError, LabError, UserError
 from devops_lab.github_answers import MissingError
 from devops_lab.github_api import GitHubClient
 from devops_lab.panels import timing
@@ -70,7 +70,7 @@ class Desk:
     """One lab's server and store for one person.  Errors: ConfigError, AccessError (no server to ask)."""
 
     def __init__(self, lab: str | Path) -> None:
-        self.settings = load(found(lab))
+        self.settings = load(lab)
         self.store = Store(self.settings.store)
         self.why = ""
         self.actions: Actions | None = None
@@ -207,17 +207,6 @@ class Desk:
         over = sorted((job for job in jobs if job.status == "completed"), key=lambda job: job.conclusion not in FAILED)
         said = [(job.name, one) for job in over[:10] for one in details.annotations_of(self.server, repository, job.id)]
         return said, details.artifacts_of(self.server, repository, number)
-
-
-def found(lab: str | Path) -> Path:
-    """Return where a lab's settings lie: a path, or the nearest file of that name in this folder and those above."""
-    path = Path(lab).expanduser()
-    if path.is_absolute() or path.exists():
-        return path.absolute()
-    for folder in Path.cwd().parents:
-        if (folder / path).is_file():
-            return folder / path
-    raise ConfigError(path, [f"there is no such file in {Path.cwd().name} or above; `devops-lab init` writes one"])
 
 
 def _aware() -> Any:

@@ -2,7 +2,8 @@
 
 ::
 
-    lookup       where notebooks lie            parameters   found in the notebook, typed, free of secrets
+    lookup       where notebooks lie;  copying  one's own;  clean   what Git should see;  saving   Git and Jupyter told
+    parameters   found in the notebook, typed, free of secrets
     calendar     2026-W46, 2026-10, 2026-Q3     batch        which reports are asked for; all of them side by side
     workers      the near side of a warm process that forks a child for each report;  warm   the far side
     cells        papermill's engine in that child      making   a report's files, published when all are whole
@@ -38,8 +39,11 @@ def report(
 
     Errors: QuestionError (no such report or parameter), ReportError (a cell failed; the partial notebook is kept).
     """
+    from devops_lab.config_place import untold
     from devops_lab.reports import batch, render
 
     notebook = render.notebook_path(name)
+    if (settings := untold()) is not None and "config" not in parameters:  # the report runs in a process of its own
+        parameters |= batch.told(notebook, settings)
     target = Path(output) if output is not None else Path(OUTPUT) / f"{batch.stem(notebook.stem, parameters)}.html"
     return render.render(notebook, target, parameters, formats=formats, progress=progress)

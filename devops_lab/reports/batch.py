@@ -79,7 +79,7 @@ def asks(
     Errors: QuestionError for an unknown notebook, period or `by`, where the notebook has no such parameters, and where
     lab.toml names no team.
     """
-    notebook = notebook_path(name)
+    notebook = notebook_path(name, settings.folder)
     known = parameters.defaults(read_notebook(notebook))
     shared = dict(given or {})
     if "config" in known:
@@ -131,6 +131,11 @@ def render_all(
 def settings_file(settings: Settings) -> str:
     """Return the path of the settings' ``lab.toml`` as a notebook started here finds it; never absolute."""
     return os.path.relpath(settings.path)
+
+
+def told(notebook: Path, settings: Path) -> dict[str, str]:
+    """Return the parameter that tells a notebook of a ``lab.toml``; none where it has no such parameter."""
+    return {"config": os.path.relpath(settings)} if "config" in parameters.defaults(read_notebook(notebook)) else {}
 
 
 def _period(text: str, timezone: str) -> CalendarPeriod:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,13 +18,14 @@ from devops_lab import charts, metrics
 from devops_lab import language as languages
 from devops_lab.config import Settings, load
 from devops_lab.config_context import Event, chosen
+from devops_lab.config_place import NAME, nearest
 from devops_lab.errors import QuestionError
 from devops_lab.language import Language
 from devops_lab.metrics import answers, benchmarks
 from devops_lab.metrics.receipt import receipt
 from devops_lab.store import Store
 
-STORE, CONFIG = "lab", "lab.toml"
+STORE, CONFIG = "lab", NAME
 MIN_PERIODS, MAX_PERIODS = 6, 120
 A_FEW = 4  # deployments per period: from so many on a share says something
 _DAYS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.25}
@@ -220,7 +220,8 @@ def ask(
 ) -> Question:
     """Return the question that a report's parameters put.
 
-    A store named "lab" is the one ``lab.toml`` names, where that file is there; any other name is a path or URL.
+    A store named "lab" is the one ``lab.toml`` names, where there is one in the working folder or above it
+    (``config_place``); any other name is a path or URL.
     Without `last` and `since` the window is lab.toml's ``last``.  `edition` is a benchmark's year,
     `language` the code of the language the page is written in ("en", "id").
 
@@ -235,7 +236,7 @@ def ask(
     for name, value in given.items():
         if not isinstance(value, str):
             raise QuestionError(f"{name} = {value!r} must be text; with papermill's own command use -r {name} {value}")
-    settings = load(config) if config != CONFIG or Path(config).is_file() else None
+    settings = load(config) if config != CONFIG or nearest() else None
     place = settings.store if settings is not None and store in ("", STORE) else store or STORE
     words = {name: given[name] for name in ("service", "team", "last", "since", "until", "as_of") if given[name]}
     if settings is not None and not (last or since):
