@@ -474,9 +474,11 @@ def test_a_rollback_starts_the_version_that_was_good_before(tmp_path):
         there.store.write("deployments", rows, source="delivery")
         failure = {"service": "checkout", "failure_id": "incident:1", "source_kind": "incident", "deployment_id": "b"}
         there.store.write("failures", [{**failure, "started_at": at}], source="delivery")
-        there.store.write(
-            "tags", [{"repository": NAME, "tag": "v1.0.0", "sha": sha(10), "annotated": False}], source="git"
-        )
+        tags = [  # the second was put on the same commit later: it is not what was deployed then
+            {"repository": NAME, "tag": tag, "sha": sha(10), "annotated": True, "tagged_at": at.replace(hour=hour)}
+            for tag, hour in (("v1.0.0", 0), ("v1.0.1", 2))
+        ]
+        there.store.write("tags", tags, source="git")
         there.store.commit_snapshot(at)
         there.actions.store.refresh()
         back = there.actions.back("checkout")

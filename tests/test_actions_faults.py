@@ -1,5 +1,6 @@
 """Faults: of a thousand dispatches a fifth fails, before or after its effect; each is started once or is unknown."""
 
+import json
 import time
 from collections import Counter
 
@@ -53,8 +54,14 @@ def test_of_a_thousand_dispatches_each_is_started_once_or_said_to_be_unknown(tmp
             actions, record = there.actions, Kept(there.store, "practice")
             actions.patience = 1.0
             actions.record, real = record, actions.server.post
-            if kind != "answer":  # the server knows nothing of return_run_details
-                actions.server.post = lambda path, body, real=real: real(path, {**body, "return_run_details": False})
+            sent = []
+
+            def post(path, body, kind=kind, real=real, sent=sent):
+                sent.append(body["inputs"]["version"])
+                told = kind == "answer"  # else the server knows nothing of return_run_details
+                return real(path, body if told else {**body, "return_run_details": False})
+
+            actions.server.post = post
             actions.login  # noqa: B018 - asked for before the faults begin
             there.server.control(faults={**FAULTS, "seed": seed})
             started, unknown = [], 0
@@ -72,6 +79,13 @@ def test_of_a_thousand_dispatches_each_is_started_once_or_said_to_be_unknown(tmp
             ids = {int(row["run_id"]) for row in there.rows() if row["outcome"] == "done"}
             titles = {raw["id"] for raw in there.objects["runs"]}
             assert len(set(started)) == len(started) and set(started) == ids <= titles
+            assert (
+                set(sent)
+                == {str(number) for number in range(count)}
+                == {json.loads(row["inputs"])["version"] for row in there.rows()}
+            )
+            if kind != "mark":
+                assert len(sent) == count, "one was sent again though nobody knew what came of it"
             shares[kind] = (len(started), unknown, count - len(versions))
     assert shares["mark"] == (333, 0, 0)  # exactly once
     done, lost, never = shares["answer"]

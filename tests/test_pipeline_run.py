@@ -2,6 +2,7 @@
 really run, gated by a real Prometheus, taken back, and counted by the next sync."""
 
 import itertools
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pytest
 import requests
 from conftest import skip
+from served_panel import SECRETS
 
 from devops_lab import config, metrics, words
 from devops_lab import sync as syncing
@@ -32,6 +34,7 @@ from devops_lab.reports.pipeline_gate import FAILED, LITTLE, PASSED, UNKNOWN, Ga
 from devops_lab.reports.pipeline_parameters import inputs_of, wanted
 from devops_lab.reports.pipeline_words import Rolled
 from devops_lab.store import Store
+from devops_lab.tables import TABLES
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "20_pipeline_run.ipynb"
 START = datetime(2026, 11, 24, 12)
@@ -367,11 +370,30 @@ def company(tmp_path_factory):
     traffic = Traffic([int(urls["greeter"].rsplit(":", 1)[1])], 40.0)
     approving.start()
     traffic.start()
-    yield SimpleNamespace(folder=folder, lab=folder / "lab.toml", urls=urls, name=name)
+    lab = folder / "own.toml"  # not of a made-up company: its tokens are the environment's, and can be looked for
+    lab.write_text(re.sub(r"\[practice\][^\[]*", "", (folder / "lab.toml").read_text("utf-8")), "utf-8")
+    yield SimpleNamespace(folder=folder, lab=lab, urls=urls, name=name)
     approving.ended.set()
     approving.join()
     traffic.close()
     running.down(folder)
+
+
+@pytest.fixture(autouse=True)
+def _own_tokens(monkeypatch, _no_tokens):
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(name, secret)
+
+
+def no_token(company, *texts):
+    """Hold what was said, every file (notebooks, pages, logs) and every row of the store to have no token in it."""
+    for secret in SECRETS.values():
+        assert not [text for text in texts if secret in text]
+        files = [file for file in company.folder.rglob("*") if file.is_file() and not file.is_socket()]
+        assert len(files) > 50 and not [file for file in files if secret.encode() in file.read_bytes()]
+        store = Store(company.folder / "lab", latest=True)
+        for name in TABLES:
+            assert not [row for row in store.rows(f"select * from {name}") if secret in repr(row)], name
 
 
 def asked(company, ref, **more):
@@ -412,7 +434,7 @@ def test_a_good_version_passes_its_gate_and_leaves_a_page(company, tmp_path):
     assert versions(company) != before
     said = shown(page.with_suffix(".ipynb"))
     assert "Tests: 6 passed" in said and "Nothing was rolled back: the gate passed." in said
-    assert "practice-token" not in text
+    no_token(company, text, page.with_suffix(".ipynb").read_text("utf-8"))
 
 
 @pytest.mark.server
@@ -437,6 +459,7 @@ def test_a_bad_version_is_rolled_back_and_the_next_sync_counts_it(company, tmp_p
     for name in ("change_fail_rate", "deployment_rework_rate"):
         answer = metrics.find(name).window(store, service="greeter", last="1 day", as_of=store.as_of)
         assert (answer.iloc[0]["value"], answer.iloc[0]["n"]) == (pytest.approx(1 / len(rows)), len(rows))
+    no_token(company, output.read_text("utf-8"), done.stdout, done.stderr)
     told = store.rows("select verb, outcome from actions order by asked_at desc limit 2")
     assert told == [{"verb": "rollback", "outcome": "done"}, {"verb": "dispatch", "outcome": "done"}]
 

@@ -30,6 +30,10 @@ select r.path, count(*) as n from workflow_runs r
 where r.repository = $repository and r.sha = $sha and r.event = 'workflow_dispatch' and r.path is not null
 group by r.path order by n desc, r.path
 """
+TAGS = """
+select tag from tags where repository = $repository and sha = $sha
+order by coalesce(tagged_at <= $then, false) desc, tagged_at desc nulls last, tag
+"""
 
 
 @dataclass(frozen=True)
@@ -103,11 +107,8 @@ def _environment(declared: Declaration, environment: str) -> dict[str, Any]:
 
 
 def _tag(store: Store, service: Service, before: dict[str, Any]) -> str:
-    rows = store.rows(
-        "select tag from tags where repository = $repository and sha = $sha order by tagged_at desc nulls last, tag",
-        repository=service.repository,
-        sha=before["sha"],
-    )
+    """Return the tag of what was deployed before: the newest that was there then, else any of that commit."""
+    rows = store.rows(TAGS, repository=service.repository, sha=before["sha"], then=before["finished_at"])
     if not rows:
         raise UserError(
             f"the workflow has no input for a commit ({', '.join(OF_COMMIT)}) and {str(before['sha'])[:9]} has no tag "

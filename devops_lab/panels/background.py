@@ -17,6 +17,10 @@ from devops_lab.errors import LabError
 T = TypeVar("T")
 P = ParamSpec("P")
 Failed = Callable[[LabError], None]
+UNFORESEEN = (
+    "something failed that was not foreseen; the kernel's output (devops-lab panel --debug) tells what.  Reload the "
+    "page: what was sent is recorded and not sent twice"
+)
 
 
 class Background:
@@ -41,12 +45,14 @@ class Background:
                 tell(what)
 
         def asked() -> None:
+            call: Callable[[Any], None] = otherwise
+            what: Any = LabError(UNFORESEEN)
             try:
-                found = work()
+                what, call = work(), then
             except LabError as problem:
-                self.tell(told, otherwise, problem)
-            else:
-                self.tell(told, then, found)
+                what = problem
+            finally:  # what nobody foresaw is printed where the kernel prints; the page does not wait for it for ever
+                self.tell(told, call, what)
 
         threading.Thread(target=asked, name=f"panel {slot}", daemon=True).start()
 

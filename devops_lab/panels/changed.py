@@ -93,7 +93,8 @@ def drawn(found: Carried, now: datetime) -> Markup:
     rows = [_row(one) for one in found.changes[:SHOWN]]
     more = len(found.changes) - len(rows)
     table = html(
-        "<table><thead><tr><th>Change</th><th>Subject</th><th>Lead time</th></tr></thead><tbody>{}</tbody></table>{}",
+        '<table><thead><tr><th>Change</th><th>Subject</th><th class="lab-number">Lead time</th></tr></thead>'
+        "<tbody>{}</tbody></table>{}",
         joined(rows), html('<p class="lab-soft">and {} more</p>', more) if more > 0 else Markup(""),
     )  # fmt: skip
     return joined([title, _head(found), table if rows else Markup(""), _impact(found.impact)])

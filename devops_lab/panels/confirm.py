@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from devops_lab.panels import pieces
 from devops_lab.panels.background import Background
 from devops_lab.panels.fields import Field
 from devops_lab.panels.texts import html, listed
+
+SOON = 0.5  # seconds between Enter and the text it was pressed in
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,14 @@ class Confirm:
         self._done: Callable[[str | None, str], None] = lambda typed, comment: None
         self.question: Question | None = None
         self._said = pieces.block(kind="lab-question")
-        self.typed = Field(widgets.Text(placeholder=""), "Type the name")
-        self.comment = Field(widgets.Text(), "Comment", "Kept with the approval on GitHub.")
+        # sent whole when the field is left: of keys sent one by one the last would come after the button's press
+        self.typed = Field(widgets.Text(continuous_update=False), "Type the name")
+        self.comment = Field(widgets.Text(continuous_update=False), "Comment", "Kept with the approval on GitHub.")
+        self._entered_at = -SOON
         self.yes = pieces.button("Yes", background.pressed(self._yes), primary=True)
         self.no = pieces.button("Not now", background.pressed(self.close))
         self.typed.control.on_msg(background.pressed(self._entered))
+        self.typed.changed(background.pressed(self._came))
         self.widget = pieces.box(
             self._said, self.comment.widget, self.typed.widget, pieces.row(self.yes, self.no), kind="lab-confirm"
         )
@@ -56,7 +62,7 @@ class Confirm:
 
     def ask(self, question: Question, done: Callable[[str | None, str], None]) -> None:
         """Put a question in the place of the one before."""
-        self.question, self._done = question, done
+        self.question, self._done, self._entered_at = question, done, -SOON
         pieces.show(self._said, html("<h3>{}</h3>{}", question.title, question.said))
         self.yes.description, self.no.description = question.yes, question.no
         self.yes.disabled = self.no.disabled = False
@@ -81,7 +87,14 @@ class Confirm:
         self.yes.disabled = self.no.disabled = False
 
     def _entered(self, _: object, content: Mapping[str, Any], buffers: object) -> None:
+        """Take Enter for a press of the button; what the field holds may come right after it (see `_came`)."""
         if content.get("event") == "submit":
+            self._entered_at = time.monotonic()
+            self._yes()
+
+    def _came(self) -> None:
+        if time.monotonic() - self._entered_at < SOON:
+            self._entered_at = -SOON
             self._yes()
 
     def _yes(self) -> None:

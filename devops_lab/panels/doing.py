@@ -19,6 +19,7 @@ from devops_lab.panels.texts import html, listed
 
 PRODUCTION = "production"
 LITERAL = "*?+[!"
+LOOK = "Nothing is sent yet: look once more."
 
 
 class Page(Protocol):
@@ -143,6 +144,7 @@ class Doing:
             )  # fmt: skip
             question = Question(f"Roll {service} back in {place}?", said, "Roll back", typed=typed, grave=True)
             self.confirm.ask(question, lambda word, comment: self._back(desk, service, place, word))
+            self._tell(LOOK, "")
             self._drawn()
 
         self.background.do("doing", lambda: desk.back(service, place), known, self._failed)
@@ -165,6 +167,7 @@ class Doing:
     ) -> None:  # fmt: skip
         if not self._busy:
             self.confirm.ask(question, lambda typed, comment: self._do(act, doing, done, typed, comment))
+            self._tell(LOOK, "")
             self._drawn()
 
     def _do(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 import ipywidgets as widgets
@@ -38,7 +38,7 @@ class Jobs:
             self._shape = shape
             self._arrange(found)
         for node in found:
-            self._update(node, node.name == watched.chosen, watched.usual, now)
+            self._update(node, node.name == watched.chosen, watched, now)
 
     def _arrange(self, found: list[Node]) -> None:
         names = [node.name for node in found]
@@ -53,15 +53,17 @@ class Jobs:
     def _button(self, name: str) -> widgets.Button:
         return pieces.button(name, self.background.pressed(lambda: self._chosen(name)), kind="lab-node")
 
-    def _update(self, node: Node, looked_at: bool, usual: Mapping[str, float], now: datetime) -> None:
+    def _update(self, node: Node, looked_at: bool, watched: Watched, now: datetime) -> None:
+        usual, heard = watched.usual, bool(watched.progress.jobs) or not watched.progress.over
         button = self._buttons[node.name]
         job = node.job
         state = "" if job is None else job.conclusion or job.status
-        word = "not started" if job is None else pieces.word(state)
+        word = "" if not heard else "not started" if job is None else pieces.word(state)
         time = "" if job is None else timing.said(job, usual, now)
+        over = job is not None and job.status == "completed"
         lines = [
             f"{pieces.shape(state) if job else '·'} {visible(node.name)}",
-            word if not time else f"{word} {time}" if state == "success" else f"{word}, {time}",
+            word if not time else f"{word} {time}" if over else f"{word}, {time}",
         ]
         text = "\n".join(lines)
         if button.description != text:

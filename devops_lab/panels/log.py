@@ -35,7 +35,7 @@ class Log:
         if job is None:
             name = next((node.name for node in watched.nodes if watched.chosen == node.name), "")
             pieces.show(self._title, html("<h3>{}</h3>", name or "Jobs"))
-            pieces.show(self._steps, html('<p class="lab-soft">{}</p>', "It has not begun." if name else "None yet."))
+            pieces.show(self._steps, html('<p class="lab-soft">{}</p>', "It has not begun." if name else "Asking…"))
             self._say(html("{}", ""))
             self._asked = None
             return

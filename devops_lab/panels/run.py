@@ -17,7 +17,7 @@ from devops_lab.panels.doing import Doing
 from devops_lab.panels.jobs import Jobs
 from devops_lab.panels.left import Left
 from devops_lab.panels.log import Log
-from devops_lab.panels.state import Watched, now
+from devops_lab.panels.state import Watched, gravest, now
 from devops_lab.panels.texts import ago, html, link
 from devops_lab.panels.watching import Ears, Follow
 
@@ -117,7 +117,7 @@ class RunView:
             return
         said = watched.heard(progress, now())
         if said:
-            self._tell(" ".join(one.text for one in said), said[0].state)
+            self._tell(" ".join(one.text for one in said), gravest(said))
         watched.look_by_itself()
         if watched.waits and not watched.waiting:
             self._ask_who_waits(watched)

@@ -44,9 +44,10 @@ class Starting:
         self._place: Place | None = None
         self._busy = False
         self.choose = Choose(background, self._chosen, self._failed)
-        self.form = Form(background, lambda: pieces.show(self._trouble, Markup("")))
+        self.form = Form(background, self._changed)
         self.confirm = Confirm(background, self._drawn)
-        self.history = History(background, lambda repository, number: leads.opened(self._service(), repository, number))
+        opened = leads.opened
+        self.history = History(background, lambda name, number: opened(self.choose.service.value, name, number))
         self._trouble = pieces.block(kind="lab-refused")
         self.review = pieces.button("Review and start…", background.pressed(self._review), primary=True)
         self._row = pieces.row(self.review)
@@ -114,6 +115,13 @@ class Starting:
         pieces.shown(self.form.widget, False)
         self._failed(problem)
 
+    def _changed(self) -> None:
+        """Take away what was said of the inputs as they were; a question about them has to be asked anew."""
+        pieces.show(self._trouble, Markup(""))
+        if self.confirm.open and not self._busy:
+            self.confirm.close()
+            self._tell("An input has changed: look once more.", "")
+
     # ------------------------------------------------------------------ starting
 
     def _review(self) -> None:
@@ -126,7 +134,7 @@ class Starting:
                 f"{len(wrong)} {'input does' if len(wrong) == 1 else 'inputs do'} not fit: {wrong[0]}", "failure"
             )
             return
-        values = self.form.values
+        values = self._reviewed = self.form.values
         self._hold("Checking…")
         self.background.do("start", lambda: desk.plan(place, values), self._asked, self._failed)
 
@@ -149,10 +157,8 @@ class Starting:
         desk, place = self.desk, self._place
         if desk is None or place is None or self._busy:
             return
-        values: Mapping[str, str] = self.form.values
-        if again:
-            typed = self._typed
-        self._typed = typed
+        values = self._reviewed  # what was looked at, whatever the form holds by now
+        self._typed = typed = self._typed if again else typed
         self._hold(f"Starting {place.file} on {visible(place.ref)}…")
 
         def done(found: tuple[Run, bool]) -> None:
@@ -163,6 +169,7 @@ class Starting:
         self.background.do("start", lambda: desk.begin(place, values, typed, again), done, self._not_started)
 
     _typed: str | None = None
+    _reviewed: Mapping[str, str] = {}
 
     def _not_started(self, problem: LabError) -> None:
         self._busy = False
@@ -204,9 +211,6 @@ class Starting:
             (part.add_class if self.confirm.open else part.remove_class)("lab-put-away")
         if only_reads and self.desk is not None:
             pieces.show(self._trouble, pieces.trouble(f"This panel only watches: {self.desk.why}"))
-
-    def _service(self) -> str:
-        return self.choose.service.value
 
 
 def summary(plan: Plan) -> Markup:

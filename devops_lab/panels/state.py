@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,12 @@ class Said:
 
     text: str
     state: str = ""
+
+
+def gravest(said: Sequence[Said]) -> str:
+    """Return the state that several sentences are coloured by: what failed or waits for a person, else the first."""
+    states = [one.state for one in said]
+    return next((state for state in ("failure", "timed_out", "waiting") if state in states), states[0])
 
 
 @dataclass

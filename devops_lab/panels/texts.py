@@ -60,8 +60,10 @@ def link(address: str, said: object) -> Markup:
 
 
 def short(seconds: float) -> str:
-    """Return a duration in a few characters: "8 s", "2 min", "1 h 05 min", "3 days"."""
+    """Return a duration in a few characters: "under 1 s", "8 s", "2 min", "1 h 05 min", "3 days"."""
     whole = max(0, round(seconds))
+    if whole < 1:
+        return "under 1 s"
     if whole < 90:
         return f"{whole} s"
     if whole < HOUR:

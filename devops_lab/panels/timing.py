@@ -32,7 +32,7 @@ def share(job: Job | None, usual: Mapping[str, float], now: datetime) -> float |
     if job is None or job.status in ("queued", "waiting", "pending"):
         return 0.0
     if job.status == "completed":
-        return 1.0
+        return 0.0 if job.conclusion == "skipped" else 1.0
     taken, known = seconds(job, now), usual.get(job.name)
     return None if not known or taken is None else min(taken / known, NEARLY)
 

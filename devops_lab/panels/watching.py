@@ -9,7 +9,7 @@ from typing import Any
 
 from devops_lab.actions import Progress, Run
 from devops_lab.errors import LabError
-from devops_lab.panels.background import Background
+from devops_lab.panels.background import UNFORESEEN, Background
 
 SLOWEST = 1.25  # seconds between two questions while nothing moves; unchanged answers cost nothing (ETags)
 AFTER = 5.0  # seconds between looks for a new attempt once it is over: from here, another tab, or GitHub's own page
@@ -42,6 +42,7 @@ class Follow:
         self._soon.set()
 
     def _follow(self) -> None:
+        ended: LabError | None = LabError(UNFORESEEN)
         try:
             raw: Mapping[str, Any] = self.run.raw()
             while not self._stop.is_set():
@@ -49,8 +50,12 @@ class Follow:
                 for progress in self.run.changes(stop=self._stop, slowest=SLOWEST):
                     self._tell(self.ears.heard, progress)
                 raw = self._next(int(raw.get("run_attempt") or 1))
+            ended = None
         except LabError as problem:
-            self._tell(self.ears.gone, problem)
+            ended = problem
+        finally:
+            if ended is not None:
+                self._tell(self.ears.gone, ended)
 
     def _next(self, attempt: int) -> Mapping[str, Any]:
         """Wait for another attempt than the one that ended, and return the run as it is then."""
