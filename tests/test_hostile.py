@@ -11,8 +11,8 @@ import pytest
 
 from devops_lab import metrics
 from devops_lab import sync as lab_sync
-from devops_lab.config import settings
 from devops_lab.archive import export_tables
+from devops_lab.config import settings
 from devops_lab.exchange import import_rows
 from devops_lab.reports import report
 from devops_lab.store import Store

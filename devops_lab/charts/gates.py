@@ -51,7 +51,7 @@ def gate_levels(
         figure.add_scatter(
             x=list(rows["at"]), y=[100 * share for share in rows["share"]], mode="lines+markers", name=str(part),
             line={"color": colour, "width": 2}, text=said, hovertemplate="%{text}<extra></extra>",
-            marker={"color": colour, "size": 7, "symbol": "diamond" if bad else "circle"},
+            marker={"color": colour, "size": 7, "symbol": "diamond" if bad else "circle"}, cliponaxis=False,
         )  # fmt: skip
     if limit is not None:
         figure.add_hline(y=100 * limit, line={"color": style.INK, "width": 1, "dash": "dot"})
