@@ -12,8 +12,8 @@ from lab_rows import change, complete, deployment, failure, filled
 
 from devops_lab.config import Settings, load
 from devops_lab.reports import seal
+from devops_lab.reports.schedule.hands import Hands
 from devops_lab.reports.schedule.rendering import Made
-from devops_lab.reports.schedule.running import Hands
 from devops_lab.reports.sending.apprised import SENT, Fate
 from devops_lab.store import Store
 

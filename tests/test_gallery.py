@@ -159,6 +159,7 @@ def test_a_sparkline_goes_from_low_to_high_and_shows_gaps():
     )
     assert points(str(sparklines.line([7.0], "x"))) == [(93.0, 12.0)]
     assert str(sparklines.line([None, None], "x")) == ""
+    assert 'r="2.5"' in drawn and 'r="2.5"' not in str(sparklines.line([1.0, 2.0, None], "the latest is missing"))
 
 
 def test_the_summary_escapes_what_comes_from_outside(folder):

@@ -47,6 +47,7 @@ def saved(folder, *sources, name="book.ipynb", tags=("parameters",)) -> Path:
 @pytest.mark.parametrize(
     ("given", "typed"),
     [
+        ({"service": "1e5"}, "1e5"),
         ({"service": "007"}, "007"), ({"service": 7}, "7"), ({"since": date(2026, 1, 2)}, "2026-01-02"),
         ({"labels": "a, b"}, ["a", "b"]), ({"labels": '["x, y"]'}, ["x, y"]), ({"labels": ("c",)}, ["c"]),
         ({"count": "12"}, 12), ({"share": "0.25"}, 0.25), ({"open_ones": "yes"}, True), ({"open_ones": "false"}, False),
@@ -65,6 +66,8 @@ def test_a_parameter_keeps_the_type_of_its_default(given, typed):
         ({"zzz": "x"}, "'zzz' is no parameter; there are service, labels"),
         ({"count": "many"}, "parameter count = 'many': should be a whole number"),
         ({"open_ones": "perhaps"}, "should be true or false"),
+        ({"service": ["a", "b"]}, "parameter service = ['a', 'b']: should be text"),
+        ({"since": True}, "parameter since = True: should be text"),
         ({"github_token": "x"}, "looks like a secret"),
         ({"service": "ghp_" + "a" * 36}, "looks like a secret"),
         ({"service": "https://ada:geheim@example.com/x"}, "looks like a secret"),

@@ -1,11 +1,15 @@
 """Schedules: what cron means, which period is reported on, what is due, and what one run does about it."""
 
+import resource
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import pytest
 from made_schedule import MAIL, START, Clock, Faked, Post, facts, hands, settings_in
 
 from devops_lab import config
+from devops_lab.cli.schedule import _checked
 from devops_lab.errors import ConfigError, SourceError, StoreError
 from devops_lab.reports.schedule import due, lock
 from devops_lab.reports.schedule.running import run
@@ -267,6 +271,57 @@ def test_a_checkpoint_that_fails_sends_nothing(weekly):
     assert {one["outcome"] for one in told(weekly)} == {"failed"}
     run(weekly, hands(Clock(START + timedelta(hours=1)), send=post, checkpoint=lambda: saved.append("saved")))
     assert len(post.sent) == 1
+
+
+def test_a_full_disk_is_said_and_nothing_is_sent(weekly):
+    """No file may grow beyond a kilobyte, as where the disk is full: what is due cannot be written down."""
+    text = (weekly.folder / "lab.toml").read_text("utf-8").replace('["mail"]', '["put"]')
+    (weekly.folder / "lab.toml").write_text(text + '[[recipient]]\nname = "put"\nfolder = "out"\n', "utf-8")
+    before = rows(weekly)
+    ran = subprocess.run(
+        [sys.executable, "-m", "devops_lab.cli", "schedule", "run", "--no-sync"],
+        cwd=weekly.folder, capture_output=True, text=True, timeout=120, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+    )  # fmt: skip
+    assert ran.returncode == 1 and "schedule_history" in ran.stderr and "File too large" in ran.stderr, ran.stderr
+    assert "what was there is as it was" in ran.stderr and "Traceback" not in ran.stderr
+    assert rows(weekly) == before == [] and not (weekly.folder / "out").exists()
+
+
+def test_many_reports_that_fail_are_one_notice(weekly):
+    render, post = Faked(), Post()
+    render.broken = {"cart": 3, "checkout": 3}
+    assert run(weekly, hands(Clock(START), render, post)).exit_status == 1
+    ((_, title, text),) = post.sent
+    assert title == "weekly · 2026-W47: 2\u00a0reports did not come" and "cart" in text and "checkout" in text
+
+
+def test_a_run_that_was_killed_while_it_sent_is_reported_though_the_next_one_is_killed_too(weekly):
+    """Its message is settled only after the notice is recorded; the notice itself is told once."""
+    post, clock = Post(), Clock(START)
+
+    def killed(settings, recipient, message):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(weekly, hands(clock, send=killed))
+    with pytest.raises(KeyboardInterrupt):
+        run(weekly, hands(clock, send=killed))  # while it gives notice
+    done = run(weekly, hands(clock, send=post))
+    assert any("may or may not have got report · weekly · cart · 2026-W47 and 1 more" in one for one in done.problems)
+    assert {one["outcome"] for one in told(weekly)} == {"unknown"} and not post.sent
+    assert run(weekly, hands(clock, send=post)).exit_status == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("{ editon = 2024 }", "'editon' is no parameter (did you mean 'edition'?)"),
+     ("{ edition = [1, 2] }", "parameter edition"), ("{ until = 2026-01-01 }", "is set by the schedule itself")],
+)  # fmt: skip
+def test_a_parameter_that_is_none_is_said_before_anything_runs(tmp_path, given, said):
+    with pytest.raises(ConfigError) as caught:
+        _checked(settings_in(tmp_path, WEEKLY + f"parameters = {given}\n"))
+    assert said in str(caught.value) and "weekly" in str(caught.value)
 
 
 def test_overlap_is_locked_out(weekly):

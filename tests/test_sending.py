@@ -2,8 +2,10 @@
 
 import http.server
 import logging
+import os
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -65,6 +67,7 @@ def test_what_is_too_much_to_attach_is_linked(tmp_path, monkeypatch):
     monkeypatch.setattr(telling, "MOST_BYTES", 99)
     said = telling.reports("w", "2026-W47", told, linked)
     assert not said.files and said.parts[0].link == "https://example.org/reports/a.html"
+    assert 'href="https://example.org/reports/a.html">The whole report<' in said.body("html")
     said = telling.reports("w", "2026-W47", told, Recipient(name="m", url_env="X"))
     assert said.parts[-1].lines == ["Not attached, but in the folder reports: a.html"]
 
@@ -194,6 +197,11 @@ def test_a_folder_and_a_step_summary(tmp_path, monkeypatch):
     (tmp_path / "r.html").write_text("report", "utf-8")
     assert ways.send(settings, folder, message(tmp_path / "r.html")).outcome == "sent"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["Weekly.txt", "r.html"]
+    for name, hours in (("old", 25), ("young", 1)):  # of runs that were killed
+        (tmp_path / "out" / f".sending-{name}").mkdir()
+        os.utime(tmp_path / "out" / f".sending-{name}", (time.time() - hours * 3600,) * 2)
+    ways.send(settings, folder, message())
+    assert [path.name for path in (tmp_path / "out").glob(".sending-*")] == [".sending-young"]
     assert ways.send(settings, summary, message()).problem.startswith("GITHUB_STEP_SUMMARY is not set")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     assert ways.send(settings, summary, message()).outcome == "sent"
@@ -231,7 +239,9 @@ def test_a_message_is_recorded_before_it_is_sent(tmp_path):
         Outbox(store, clock, send).deliver(settings, settings.recipient[0], message(), told)
     assert seen == [[{"outcome": "sending", "settled_at": None}]]
     after = Outbox(store, clock, send)
-    assert [row["outcome"] for row in after.recover()] == ["unknown"] and not after.recover()
+    ((row,),) = after.left()
+    after.settle([row], apprised.Fate(apprised.UNKNOWN, "killed"))
+    assert row["about"] == told[0].about and not after.left()
     clock.now += timedelta(days=400)
     assert not after.outstanding("f", told)
 

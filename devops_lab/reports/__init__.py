@@ -9,7 +9,7 @@
     cells        papermill's engine in that child      making   a report's files, published when all are whole
     export       executed notebook → one HTML page (template/);  chromium   PDF and picture;  summary   Markdown
     facts        what a report said, as data     seal   what it was made of;  again   made once more, and what changed
-    gallery      reports/index.html and feed.xml over all sealed reports
+    gallery      reports/index.html and feed.xml over all sealed reports;  leftovers   of runs that were killed, swept
     page, tiles, evidence, receipts     the pieces that notebooks show
     question     a report's parameters → store, window and service
 """

@@ -6,7 +6,6 @@ A report that fails keeps its partial notebook and its error, and the others go 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ import nbformat
 
 from devops_lab.config import Settings
 from devops_lab.errors import LabError, QuestionError, ReportError
-from devops_lab.reports import calendar, parameters
+from devops_lab.reports import calendar, leftovers, parameters
 from devops_lab.reports.calendar import CalendarPeriod
 from devops_lab.reports.lookup import notebook_path, read_notebook, stem
 from devops_lab.reports.workers import Found, Job, Workers
@@ -28,7 +27,6 @@ from devops_lab.reports.workers import Found, Job, Workers
 FORMATS = ("html", "pdf", "md", "png")
 Progress = Callable[[str, int, int], None]
 OUTPUT = "reports"
-_STALE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ def _job(one: Ask, formats: Sequence[str], stack: ExitStack) -> Job:
     target = one.output
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
+        leftovers.sweep(target.parent, ".working-*")
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=target.parent, prefix=f".working-{target.stem}-"))
     except OSError as problem:
         raise ReportError(f"the report could not be written to {target}: {problem}") from problem
@@ -191,13 +189,6 @@ def _job(one: Ask, formats: Sequence[str], stack: ExitStack) -> Job:
         "period": one.period,
         "formats": list(formats),
     }
-
-
-def _sweep(folder: Path) -> None:
-    """Take away the working folders of runs that were killed more than a day ago."""
-    for path in folder.glob(".working-*"):
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _done(jobs: Sequence[Job], workers: int | None, progress: Progress | None) -> tuple[list[Found], list[float]]:

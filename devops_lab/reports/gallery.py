@@ -90,8 +90,9 @@ class Card:
 
     @property
     def kind(self) -> str:
-        """What kind of report it is, in words."""
-        return self.latest.seal.report.removeprefix("report_").lstrip("0123456789_").replace("_", " ")
+        """What kind of report it is, in words: as its title says, else as its notebook is called."""
+        said = self.latest.seal.title.partition(" · ")[2]
+        return said or self.latest.seal.report.removeprefix("report_").lstrip("0123456789_").replace("_", " ")
 
     @property
     def search(self) -> str:

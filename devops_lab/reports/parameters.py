@@ -65,9 +65,9 @@ def _meant(parameter: str, known: list[str]) -> str:
 def _as(default: Any, value: Any, parameter: str) -> Any:
     if value is None:
         return default
-    if isinstance(default, str):
-        return value.isoformat() if isinstance(value, date | datetime) else str(value)
     try:
+        if isinstance(default, str):
+            return _text(value)
         found = _read(default, value.strip()) if isinstance(value, str) else _same_kind(default, value)
         json.dumps(found, allow_nan=False)  # a notebook and a seal keep it
     except (ValueError, TypeError) as problem:
@@ -78,7 +78,23 @@ def _as(default: Any, value: Any, parameter: str) -> Any:
     return found
 
 
-_KINDS = {"bool": "true or false", "int": "a whole number", "float": "a number", "list": "a list: a, b", "dict": "JSON"}
+def _text(value: Any) -> str:
+    """Return a value as text: a ref ``007`` that TOML or JSON took for a number, a date; a list is none."""
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(value)
+
+
+_KINDS = {
+    "str": "text",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "list": "a list: a, b",
+    "dict": "JSON",
+}
 
 
 def _same_kind(default: Any, value: Any) -> Any:

@@ -14,9 +14,10 @@ WIDTH, HEIGHT, EDGE = 96, 24, 3
 
 
 def line(values: Sequence[float | None], label: str) -> Markup:
-    """Return a line through the values, earliest first, with a dot at the last; a missing value is a gap.
+    """Return a line through the values, earliest first, with a dot at the latest; a missing value is a gap.
 
-    A value between two gaps is a point.  One value alone is its dot; none at all is nothing.
+    A value between two gaps is a point; where the latest is missing, no dot stands for it.  One value alone is its
+    dot; none at all is nothing.
     """
     found = _drawn(values, WIDTH, HEIGHT)
     return html(
@@ -45,7 +46,7 @@ def sketch(subject: str, lines: Sequence[Mapping[str, Any]]) -> Markup:
 
 
 def _drawn(values: Sequence[float | None], width: int, height: int) -> Markup:
-    """Return the line and its last dot in a field of that size; nothing where no value is known."""
+    """Return the line and the latest's dot in a field of that size; nothing where no value is known."""
     known = [float(value) for value in values if value is not None and not words.missing(value)]
     if not known:
         return Markup("")
@@ -63,4 +64,6 @@ def _drawn(values: Sequence[float | None], width: int, height: int) -> Markup:
         path += f"{pen}{last[0]:.1f} {last[1]:.1f}"
         points += [html('<circle cx="{:.1f}" cy="{:.1f}" r="1.5" class="alone"/>', *last)] if alone else []
         pen = "L"
-    return html('<path d="{}"/>{}<circle cx="{:.1f}" cy="{:.1f}" r="2.5"/>', path, joined(points), *last)
+    latest = not words.missing(values[-1])
+    dot = html('<circle cx="{:.1f}" cy="{:.1f}" r="2.5"/>', *last) if latest else Markup("")
+    return html('<path d="{}"/>{}{}', path, joined(points), dot)

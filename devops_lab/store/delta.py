@@ -6,8 +6,8 @@ The only importer of deltalake; what is wrong with a folder or a table is said h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -89,11 +89,13 @@ class Folder:
     def create(self, table: Table, rows: pa.Table) -> None:
         """Make a table of its first rows, partitioned by month where it has one."""
         partition = ["month"] if table.month else None
-        write_deltalake(self._uri(table.name), rows, partition_by=partition, description=table.text)
+        with self._writing(table.name):
+            write_deltalake(self._uri(table.name), rows, partition_by=partition, description=table.text)
 
     def append(self, table: Table, delta: DeltaTable, rows: pa.Table) -> None:
         """Add rows whose keys are known not to be there (a fifth of a merge's cost); atomically."""
-        write_deltalake(delta, rows.cast(schema(table)), mode="append")
+        with self._writing(table.name):
+            write_deltalake(delta, rows.cast(schema(table)), mode="append")
 
     def merge(self, table: Table, delta: DeltaTable, rows: pa.Table) -> None:
         """Put rows in by key: those that are there are written over, the others added; atomically.
@@ -103,18 +105,21 @@ class Folder:
         predicate, months = _same(table.key), _months(table, rows)
         if months is not None:
             predicate += f" and t.month in ({', '.join(map(engines.literal, months))})"
-        merge = delta.merge(rows, predicate, source_alias="s", target_alias="t")
-        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+        with self._writing(table.name):
+            merge = delta.merge(rows, predicate, source_alias="s", target_alias="t")
+            merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
     def remove(self, table: Table, delta: DeltaTable, keys: pa.Table) -> int:
         """Take rows out by key; return how many."""
-        merge = delta.merge(keys, _same(table.key), source_alias="s", target_alias="t").when_matched_delete()
-        return int(merge.execute()["num_target_rows_deleted"])
+        with self._writing(table.name):
+            merge = delta.merge(keys, _same(table.key), source_alias="s", target_alias="t").when_matched_delete()
+            return int(merge.execute()["num_target_rows_deleted"])
 
     def overwrite(self, delta: DeltaTable, rows: pa.Table, source: str | None) -> None:
         """Put rows in the place of a whole table, or of the rows of one `source`."""
         predicate = None if source is None else f"source = {engines.literal(source)}"
-        write_deltalake(delta, rows, mode="overwrite", predicate=predicate)
+        with self._writing(delta.table_uri.rstrip("/").rpartition("/")[2]):
+            write_deltalake(delta, rows, mode="overwrite", predicate=predicate)
 
     def lacking(self) -> dict[str, list[str]]:
         """Return table → columns that this lab knows and the table lacks; StoreError for a newer lab's table."""
@@ -130,7 +135,8 @@ class Folder:
         lacking = self._lacking(table, delta)
         if lacking:
             fields = pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in lacking])
-            delta.alter.add_columns(list(Schema.from_arrow(fields).fields))
+            with self._writing(table.name):
+                delta.alter.add_columns(list(Schema.from_arrow(fields).fields))
 
     def _lacking(self, table: Table, delta: DeltaTable) -> list[Column]:
         present = {field.name for field in delta.schema().fields}
@@ -188,6 +194,17 @@ class Folder:
         """Return the active files; deltalake quotes local names as in a URL, and DuckDB reads ``[*?`` as a pattern."""
         uris = delta.file_uris(file_pruning_predicate=filters)
         return uris if self.remote else [re.sub(r"([\[*?])", r"[\1]", unquote(uri)) for uri in uris]
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Say what hinders a write (a full disk, a refused permission); a reader sees nothing of it then."""
+        try:
+            yield
+        except (DeltaError, OSError) as problem:
+            said = str(problem).split("\n", 1)[0][-200:]
+            raise StoreError(
+                f"the table {name} in {self.path} cannot be written: {said}; what was there is as it was"
+            ) from problem
 
     def _damaged(self, name: str, problem: Exception) -> StoreError:
         said = str(problem).split("\n", 1)[0][:200]

@@ -12,7 +12,7 @@ from typing import Any
 from devops_lab import config
 from devops_lab.errors import ConfigError, UserError
 from devops_lab.reports.schedule import checks, due
-from devops_lab.reports.schedule.running import utc_now
+from devops_lab.reports.schedule.hands import utc_now
 from devops_lab.words import moment
 
 

@@ -94,6 +94,12 @@ def next_fire(cron: str, timezone: str, after: datetime) -> datetime:
     return next(found for moment in CronSim(cron, _aware(after, timezone)) if (found := _naive(moment)) > after)
 
 
+def soonest(settings: Settings, now: datetime, at_most: timedelta) -> datetime:
+    """Return when to look again: at the next instant of a schedule, or after `at_most`."""
+    moments = [next_fire(one.cron, zone_of(one, settings), now) for one in settings.schedule]
+    return min([*moments, now + at_most])
+
+
 def span_before(every: str, timezone: str, moment: datetime) -> Span:
     """Return the last period that was complete at `moment` by the clock of the time zone."""
     found = calendar.last_complete(every, moment, timezone)

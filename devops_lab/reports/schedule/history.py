@@ -20,7 +20,8 @@ class History:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rows: dict[Key, Row] = {}
-        for row in store.rows("select * exclude (source, fetched_at) from schedule_history order by period_start"):
+        known = "select * exclude (source, fetched_at) from schedule_history order by period_start, schedule, subject"
+        for row in store.rows(known):
             self._rows[(row["schedule"], row["subject"], row["period_start"])] = row
 
     def of(self, schedule: str) -> list[Row]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from devops_lab import words
 from devops_lab.config import Settings
 from devops_lab.reports.schedule import due
-from devops_lab.reports.schedule.running import utc_now
+from devops_lab.reports.schedule.hands import utc_now
 from devops_lab.reports.sending.telling import EVERYTHING
 from devops_lab.store import Store
 

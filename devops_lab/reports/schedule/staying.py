@@ -14,7 +14,9 @@ from typing import Any
 
 from devops_lab.config import Settings, load
 from devops_lab.errors import LabError
-from devops_lab.reports.schedule.running import Done, Hands, run, soonest, utc_now
+from devops_lab.reports.schedule.due import soonest
+from devops_lab.reports.schedule.hands import Done, Hands, utc_now
+from devops_lab.reports.schedule.running import run
 
 AT_MOST = timedelta(minutes=15)
 Say = Callable[[str], None]

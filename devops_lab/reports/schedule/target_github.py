@@ -17,8 +17,8 @@ from pathlib import Path
 from devops_lab.config import Settings
 from devops_lab.reports.batch import OUTPUT
 from devops_lab.reports.schedule import instants
+from devops_lab.reports.schedule.hands import utc_now
 from devops_lab.reports.schedule.installing import Plan, secrets
-from devops_lab.reports.schedule.running import utc_now
 
 REF = "refs/devops-lab/store"
 AGAIN = "23 6 * * *"  # once a day besides: what failed is tried again, and the alerts are looked at

@@ -16,7 +16,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 _LONGEST = 180
 _CELL = "padding:4px 12px 4px 0;border-bottom:1px solid #e3e3e3;vertical-align:top;text-align:left"
-_TABLE = "border-collapse:collapse;margin:.6em 0;font:inherit"
+_TABLE = "border-collapse:collapse;margin:.6em 0;font:inherit;color:inherit"
+_LINK = "margin:.3em 0 1.2em"
 _PAGE = "font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:#1b1b1b;max-width:46em"
 
 
@@ -102,7 +103,7 @@ def _part(part: Part) -> Markup:
         for row in part.rows
     )
     table = html('<table style="{}">{}</table>', Markup(_TABLE), rows) if part.rows else Markup("")
-    link = html('<p><a href="{0}">{0}</a></p>', part.link) if part.link else Markup("")
+    link = html('<p style="{}"><a href="{}">The whole report</a></p>', _LINK, part.link) if part.link else Markup("")
     return joined((heading, lines, table, link))
 
 

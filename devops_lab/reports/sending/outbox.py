@@ -16,7 +16,7 @@ from typing import Any
 from devops_lab.config import Recipient, Settings
 from devops_lab.errors import LabError
 from devops_lab.reports.sending import ways
-from devops_lab.reports.sending.apprised import FAILED, UNKNOWN, Fate
+from devops_lab.reports.sending.apprised import FAILED, Fate
 from devops_lab.reports.sending.message import Message
 from devops_lab.store import Store
 
@@ -56,12 +56,21 @@ class Outbox:
         checkpoint: Callable[[], None] | None = None,
     ) -> None:
         self._store, self._now, self._send, self._checkpoint = store, now, send, checkpoint
-        self._rows = {(row["recipient"], row["about"]): row for row in store.rows("select * from deliveries")}
+        known = store.rows("select * from deliveries order by recipient, about")
+        self._rows = {(row["recipient"], row["about"]): row for row in known}
 
-    def recover(self) -> list[Row]:
-        """Settle what a killed run left between recording and knowing as unknown; return those rows."""
-        left = [row for row in self._rows.values() if row["outcome"] == SENDING]
-        return self._settle(left, Fate(UNKNOWN, KILLED))
+    def left(self) -> list[list[Row]]:
+        """Return what a killed run left between recording and knowing: the rows of each message."""
+        found: dict[str, list[Row]] = {}
+        for row in self._rows.values():
+            if row["outcome"] == SENDING:
+                found.setdefault(row["message"], []).append(row)
+        return list(found.values())
+
+    def settle(self, rows: Sequence[Row], fate: Fate) -> None:
+        """Record what became of a message."""
+        now = self._now()
+        self._put([{**row, "outcome": fate.outcome, "problem": fate.problem, "settled_at": now} for row in rows])
 
     def outstanding(self, recipient: str, told: Iterable[Told]) -> list[Told]:
         """Return what a recipient still has to be told now."""
@@ -94,7 +103,7 @@ class Outbox:
             )  # fmt: skip
         self._put(rows)
         fate = self._saved() or self._send(settings, recipient, message)
-        self._settle(rows, fate)
+        self.settle(rows, fate)
         return fate
 
     def _saved(self) -> Fate | None:
@@ -112,11 +121,6 @@ class Outbox:
         if row["outcome"] != FAILED or row["attempts"] >= MOST_ATTEMPTS:
             return False
         return bool(self._now() >= row["settled_at"] + pause(row["attempts"]))
-
-    def _settle(self, rows: Sequence[Row], fate: Fate) -> list[Row]:
-        settled = [{**row, "outcome": fate.outcome, "problem": fate.problem, "settled_at": self._now()} for row in rows]
-        self._put(settled)
-        return settled
 
     def _put(self, rows: Sequence[Row]) -> None:
         own = [{name: row[name] for name in row if name not in ("source", "fetched_at")} for row in rows]

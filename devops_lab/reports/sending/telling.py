@@ -14,6 +14,7 @@ from devops_lab.reports import seal, summary
 from devops_lab.reports.sending.message import Message, Part, Row
 
 MOST_FILES, MOST_BYTES = 20, 18_000_000
+MOST_PROBLEMS = 20
 IN_FULL = 12  # so many reports are told with all their values; of more, those with a clear change
 EVERYTHING = "all services"
 Answer = Mapping[str, Any]
@@ -88,9 +89,13 @@ def row(answer: Answer) -> Row:
 
 def failure(name: str, period: str, problems: Sequence[str]) -> Message:
     """Return the notice that something a schedule promised did not come, or may not have come."""
-    part = Part("", ["This did not come, or nobody knows whether it came:", *problems])
+    shown = list(problems[:MOST_PROBLEMS])
+    if len(shown) < len(problems):
+        shown.append(f"… and {words.plural(len(problems) - len(shown), 'more problem')}.")
+    part = Part("", ["This did not come, or nobody knows whether it came:", *shown])
     hint = "`devops-lab schedule list` shows what is due; the next `devops-lab schedule run` tries again."
-    return Message(f"{name} · {period}: a report did not come", [part, Part("", [hint])], (), "DevOps Lab")
+    what = "a report" if len(problems) == 1 else words.plural(len(problems), "report")
+    return Message(f"{name} · {period}: {what} did not come", [part, Part("", [hint])], (), "DevOps Lab")
 
 
 def _report(one: Told, named: bool, recipient: Recipient) -> Part:

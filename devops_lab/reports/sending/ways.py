@@ -9,6 +9,7 @@ from pathlib import Path
 
 from devops_lab.config import Recipient, Settings
 from devops_lab.errors import LabError, UserError
+from devops_lab.reports import leftovers
 from devops_lab.reports.sending import apprised
 from devops_lab.reports.sending.address import address_of
 from devops_lab.reports.sending.apprised import FAILED, SENT, UNKNOWN, Fate
@@ -70,6 +71,7 @@ def _summary(message: Message) -> Fate:
 def _folder(folder: Path, message: Message) -> Fate:
     """Put the files and the message's text into a folder; each gets its name when it is whole."""
     folder.mkdir(parents=True, exist_ok=True)
+    leftovers.sweep(folder, ".sending-*")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".sending-") as work:
         whole = []
         for path in message.files:
