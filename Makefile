@@ -37,7 +37,7 @@ bench: .venv/ready  ## speed as ratios within one run, and how right the statist
 	.venv/bin/python tests/impact_bench.py
 	.venv/bin/python tests/coverage_bench.py
 	.venv/bin/python tests/grades_bench.py
-	.venv/bin/python tests/reports_bench.py
+	.venv/bin/python tests/reports_bench.py --services 8
 
 # uv comes from PyPI: through venv and pip where Python has them, else (bare Debian) its wheel by hand, checked.
 define BOOTSTRAP
