@@ -20,7 +20,7 @@ from devops_lab.practice.background import MONITORING, PIPELINES
 from devops_lab.practice.running import Steps, silent, visiting
 from devops_lab.practice.settings import live_toml, visited_toml
 from devops_lab.proposal import Proposal, lab_toml, of_clone, of_github
-from devops_lab.proposal_organisation import of_organisation, organisation_toml
+from devops_lab.proposal.organisation import of_organisation, organisation_toml
 
 SEED = 1
 VISITED = ".practice"

@@ -21,7 +21,7 @@ from devops_lab.actions.plan import Plan
 from devops_lab.actions.record import key_of
 from devops_lab.config import settings
 from devops_lab.errors import AccessError, ConfigError, QuestionError, SourceError, StoreError, UserError
-from devops_lab.github_answers import MissingError
+from devops_lab.github_api.answers import MissingError
 from devops_lab.store import Store
 
 STAGING = {"environment": "staging"}
@@ -308,7 +308,7 @@ def test_a_started_run_is_named_though_its_outcome_cannot_be_recorded(there, mon
 def faulty(actions, monkeypatch, effects):
     """Let the next dispatches fail: "before" nothing happens, "after" the effect is there, "old" is a 204."""
     real, left = actions.server.post, list(effects)
-    from devops_lab.github_answers import Answer
+    from devops_lab.github_api.answers import Answer
 
     def post(path, body=None):
         kind = left.pop(0) if path.endswith("/dispatches") and left else "well"

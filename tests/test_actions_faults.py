@@ -12,7 +12,7 @@ from devops_lab.actions import SentActionError, UnknownOutcomeError
 from devops_lab.actions.record import Record
 from devops_lab.actions.watching import Watch
 from devops_lab.errors import AccessError, SourceError, StoreError
-from devops_lab.github_answers import Answer
+from devops_lab.github_api.answers import Answer
 
 pytestmark = pytest.mark.server
 MARKED = b"""

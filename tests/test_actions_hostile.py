@@ -10,7 +10,7 @@ from test_actions import STAGING, lab, serving
 
 from devops_lab.actions import Actions, RefusedActionError, UnknownOutcomeError
 from devops_lab.errors import AccessError, LabError
-from devops_lab.github_answers import Answer
+from devops_lab.github_api.answers import Answer
 from devops_lab.practice.server.access import Access
 from devops_lab.store import Store
 

@@ -6,7 +6,7 @@ import pytest
 from lab_rows import complete, deployment, failure, filled
 from made_schedule import Clock, Post, hands, settings_in
 
-from devops_lab import config_alerts
+from devops_lab.config import alerts as config_alerts
 from devops_lab.errors import ConfigError
 from devops_lab.reports.schedule import checks
 from devops_lab.reports.schedule.running import run

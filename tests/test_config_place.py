@@ -10,7 +10,7 @@ from made_lab import lab
 
 import devops_lab as dl
 from devops_lab.cli import cli
-from devops_lab.config_place import VSCODE, nearest, settings_path
+from devops_lab.config.place import VSCODE, nearest, settings_path
 from devops_lab.errors import ConfigError
 from devops_lab.reports import question, report
 from devops_lab.reports.pipeline_parameters import wanted

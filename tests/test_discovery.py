@@ -6,11 +6,11 @@ from datetime import date, datetime
 import pytest
 
 from devops_lab import config, delivery, metrics
-from devops_lab.config_discovery import Discover, Known, Listing, file_of, found_by, keep, listings
-from devops_lab.config_origins import explained, lines_of
+from devops_lab.config.discovery import Discover, Known, Listing, file_of, found_by, keep, listings
+from devops_lab.config.origins import explained, lines_of
 from devops_lab.errors import AccessError, ConfigError, QuestionError
-from devops_lab.github_answers import MissingError, RefusedError
-from devops_lab.github_organisation import listing
+from devops_lab.github_api.answers import MissingError, RefusedError
+from devops_lab.github_api.organisation import listing
 from devops_lab.store import Store
 
 NOW = datetime(2026, 6, 1)

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from made_github import NAME, organisation, repository, watched
 
-from devops_lab import config, doctor, doctor_access, doctor_coverage, github_access
-from devops_lab.config_discovery import Known, Listing, keep
-from devops_lab.github_access import FEATURES, HIDDEN, LACKS, OFF, SILENT, WELL, probed, wanted
-from devops_lab.github_answers import Answer
+from devops_lab import config, doctor
+from devops_lab.config.discovery import Known, Listing, keep
+from devops_lab.doctor import access, coverage
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_api import access as asked_of
+from devops_lab.github_api.access import FEATURES, HIDDEN, LACKS, OFF, SILENT, WELL, probed, wanted
+from devops_lab.github_api.answers import Answer
 from devops_lab.practice.server import Options, serve
 from devops_lab.practice.server.access import Access
 from devops_lab.store import Store
@@ -78,7 +80,7 @@ def test_what_is_hidden_moved_failing_or_behind_single_sign_on():
 )  # fmt: skip
 def test_what_an_answer_means(status, message, verdict):
     answer = Answer(status, {}, f'{{"message": "{message}"}}')
-    assert github_access._verdict(FEATURES[-1], answer, False).verdict == verdict
+    assert asked_of._verdict(FEATURES[-1], answer, False).verdict == verdict
 
 
 def test_only_what_the_rules_need_is_asked():
@@ -89,7 +91,7 @@ def test_only_what_the_rules_need_is_asked():
 def test_the_page_about_access_shows_every_feature():
     lines = (ROOT / "docs" / "access.md").read_text().splitlines()
     shown = [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in lines if line.startswith("| ")]
-    assert shown[1:] == github_access.table()
+    assert shown[1:] == asked_of.table()
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_what_no_service_covers_is_listed(lab):
     world.repositories["acme/d"].objects["repository"]["archived"] = True
     with serve(world, options=Options(limit=10**9)) as url:
         settings = lab(f'[github]\nurl = "{url}"\n[[service]]\nname = "x"\nrepository = "acme/b"\n')
-        found = list(doctor_coverage.uncovered(GitHubClient(url, "t"), settings))
+        found = list(coverage.uncovered(GitHubClient(url, "t"), settings))
         assert found == [(True, "acme: 1 of 3 active repositories are covered; no service covers a, c", "")]
         told = [one.what for one in doctor.findings(Store(settings.store), settings)]
     assert any(one.startswith("acme/b can be read: repository, code") for one in told)
@@ -118,12 +120,12 @@ def test_what_no_service_covers_is_listed(lab):
 def test_a_block_that_finds_nothing_shows_what_there_is(lab):
     text = '[[discover]]\norganisation = "acme"\ntopics = ["servise"]\n[[discover]]\norganisation = "acme"\n'
     settings = lab(text)
-    assert [one[1] for one in doctor_coverage.discovery(settings)] == [
+    assert [one[1] for one in coverage.discovery(settings)] == [
         "discover 1 (acme): nothing is known yet", "discover 2 (acme): nothing is known yet",
     ]  # fmt: skip
     known = [Known(1, "acme/a", ["service"]), Known(2, "acme/b")]
     keep(settings.path, {"acme": Listing("acme", datetime(2026, 6, 1), known)})
-    first, second = doctor_coverage.discovery(config.load(settings.path))
+    first, second = coverage.discovery(config.load(settings.path))
     assert first[0] is False and first[2] == "topics there: service"
     assert second[:2] == (True, "discover 2 (acme): 2 of 2 repositories, as of 2026-06-01 00:00 UTC")
 
@@ -132,13 +134,13 @@ def test_a_block_that_finds_nothing_shows_what_there_is(lab):
 def test_an_enterprise_server_says_its_version_and_what_it_lacks_is_not_fatal(lab):
     with serve(organisation(), options=Options(enterprise=True)) as url:
         client = GitHubClient(url, "t")
-        (said,) = doctor_access.server(client)
+        (said,) = access.server(client)
         assert said[0] and "GitHub Enterprise Server 3.17.0" in said[1]
         settings = lab(f'[github]\nurl = "{url}"\n[[service]]\nname = "x"\nrepository = "{NAME}"\nsecurity = true\n')
-        found = list(doctor_access.access(client, settings))
+        found = list(access.access(client, settings))
     assert all(isinstance(well, bool) for well, _, _ in found) and found[0][0]
 
 
 def test_names_in_one_line():
-    assert doctor_access.listed(["a", "b"]) == "a, b"
-    assert doctor_access.listed(list("abcdefghij")) == "a, b, c, d, e, f, g, h and 2 more"
+    assert access.listed(["a", "b"]) == "a, b"
+    assert access.listed(list("abcdefghij")) == "a, b, c, d, e, f, g, h and 2 more"

@@ -9,7 +9,7 @@ import pytest
 from made_elsewhere import made_clone
 
 import devops_lab as dl
-from devops_lab.config_files import File
+from devops_lab.config.files import File
 
 DOCS = Path(__file__).parent.parent / "docs"
 FENCE = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)

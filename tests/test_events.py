@@ -13,7 +13,7 @@ from devops_lab import metrics
 from devops_lab.charts.events import AXIS, mark_events
 from devops_lab.cli import cli
 from devops_lab.config import settings
-from devops_lab.config_context import Event, chosen
+from devops_lab.config.context import Event, chosen
 from devops_lab.errors import ConfigError
 from devops_lab.metrics.receipt import receipt
 from devops_lab.reports import phases, question, tiles

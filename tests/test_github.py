@@ -8,8 +8,9 @@ import pytest
 from conftest_github import TOKEN, Memory, Server
 
 from devops_lab.errors import AccessError
-from devops_lab.github_answers import LimitError
-from devops_lab.github_api import GitHubClient, Page
+from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.answers import LimitError
+from devops_lab.github_api.paging import Page
 from devops_lab.sources import github_commits
 from devops_lab.sources.github import TABLES_READ, GitHub, with_parents
 from devops_lab.tables import TABLES

@@ -14,9 +14,9 @@ from conftest import skip
 from conftest_github import TOKEN, Server
 
 from devops_lab.errors import AccessError, LabError, SourceError
-from devops_lab.github_answers import Answer, EmptyError, LimitError, MissingError, Pause, RefusedError, read
 from devops_lab.github_api import GitHubClient
-from devops_lab.github_connection import api_url
+from devops_lab.github_api.answers import Answer, EmptyError, LimitError, MissingError, Pause, RefusedError, read
+from devops_lab.github_api.connection import api_url
 
 GOOD = (200, [{"id": 1}])
 

@@ -11,9 +11,9 @@ from made_github import NAME, organisation
 
 from devops_lab import config
 from devops_lab.errors import AccessError, ConfigError
-from devops_lab.github_answers import Answer, RefusedError, lacking, left_out, permissions, read
 from devops_lab.github_api import GitHubClient
-from devops_lab.github_app import Installation, installation_of
+from devops_lab.github_api.answers import Answer, RefusedError, lacking, left_out, permissions, read
+from devops_lab.github_api.app import Installation, installation_of
 from devops_lab.practice.server import Options, app
 from devops_lab.practice.server.access import Access
 from devops_lab.practice.server.application import serve

@@ -7,9 +7,9 @@ from conftest_github import TOKEN, Memory
 from test_practice_graphql import served_with_graphql
 
 from devops_lab.errors import SourceError
-from devops_lab.github_answers import Answer, MissingError, Pause, RefusedError
 from devops_lab.github_api import GitHubClient
-from devops_lab.github_graphql import HeavyError, read
+from devops_lab.github_api.answers import Answer, MissingError, Pause, RefusedError
+from devops_lab.github_api.graphql import HeavyError, read
 from devops_lab.practice.server import Options
 from devops_lab.practice.world import make
 from devops_lab.sources.github import GitHub

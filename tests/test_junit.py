@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from devops_lab.config import JUnit
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import MissingError, RefusedError
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.answers import MissingError, RefusedError
 from devops_lab.sources import junit_artifacts, junit_parser
 from devops_lab.sources.github_tests import GitHubTests
 from devops_lab.sources.junit import JUnitFolder, read_zip

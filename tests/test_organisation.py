@@ -136,7 +136,7 @@ def test_an_outage_of_the_list_keeps_every_service_and_the_exit_status_says_it(l
     def down(client, name):
         raise SourceError("HTTP 502")
 
-    monkeypatch.setattr("devops_lab.github_organisation.repositories", down)
+    monkeypatch.setattr("devops_lab.github_api.organisation.repositories", down)
     monkeypatch.setattr("devops_lab.sync.sources", lambda *given: iter(()))
     monkeypatch.setattr("devops_lab.sync.derive", lambda *given: [])
     settings = config.load(path)

@@ -8,7 +8,7 @@ from made_github import FILES, NAME, driven_organisation
 from test_practice_server import github_of
 
 from devops_lab.actions import watching as watching_runs
-from devops_lab.github_answers import Answer
+from devops_lab.github_api.answers import Answer
 from devops_lab.panels import background, doing, timing, trigger_panel
 from devops_lab.panels.state import Said, gravest
 from devops_lab.practice.server.access import Access

@@ -10,7 +10,7 @@ from lab_rows import NOW, Facts, complete, filled
 from devops_lab import metrics
 from devops_lab.cli import cli
 from devops_lab.config import settings
-from devops_lab.config_context import Prices
+from devops_lab.config.context import Prices
 from devops_lab.errors import ConfigError, QuestionError
 from devops_lab.metrics.costs import costs
 from devops_lab.reports import phases, runner_costs

@@ -5,11 +5,11 @@ import tomllib
 import pytest
 
 from devops_lab import config
-from devops_lab.config_discovery import Known
-from devops_lab.github_answers import MissingError
+from devops_lab.config.discovery import Known
+from devops_lab.github_api.answers import MissingError
 from devops_lab.proposal import Candidate, Proposal
-from devops_lab.proposal_groups import Group, common, in_order, named
-from devops_lab.proposal_organisation import Overview, _monorepo, organisation_toml
+from devops_lab.proposal.groups import Group, common, in_order, named
+from devops_lab.proposal.organisation import Overview, _monorepo, organisation_toml
 
 WORKFLOW = {"from": "workflow", "workflow": "deploy.yml"}
 RELEASES = {"from": "releases", "prereleases": False}

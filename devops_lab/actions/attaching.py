@@ -11,7 +11,7 @@ from devops_lab.actions.outcomes import DONE, FAILED, UNKNOWN
 from devops_lab.actions.record import Row
 from devops_lab.actions.watching import COMPLETED
 from devops_lab.errors import QuestionError
-from devops_lab.github_answers import MissingError
+from devops_lab.github_api.answers import MissingError
 
 if TYPE_CHECKING:
     from devops_lab.actions.dispatching import Actions

@@ -16,7 +16,7 @@ from devops_lab.actions import reading
 from devops_lab.actions.connection import Server, data_of, refusal
 from devops_lab.actions.texts import plain_line
 from devops_lab.actions.watching import COMPLETED, instant
-from devops_lab.github_answers import limited
+from devops_lab.github_api.answers import limited
 
 PER_PAGE = 100
 WAITING_EACH = 10  # looks of which one asks for those that wait, however old they are

@@ -13,7 +13,7 @@ from devops_lab.actions import reading
 from devops_lab.actions.connection import Server
 from devops_lab.actions.declaration import Declaration
 from devops_lab.errors import UserError
-from devops_lab.github_answers import MissingError
+from devops_lab.github_api.answers import MissingError
 
 FOLDER = ".github/workflows/"
 ACTIVE = "active"

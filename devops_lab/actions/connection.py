@@ -18,9 +18,9 @@ from devops_lab.actions.outcomes import SentActionError
 from devops_lab.actions.texts import plain_line
 from devops_lab.config import Settings
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import Answer, MissingError, RefusedError, limited
 from devops_lab.github_api import GitHubClient
-from devops_lab.github_connection import PUBLIC
+from devops_lab.github_api.answers import Answer, MissingError, RefusedError, limited
+from devops_lab.github_api.connection import PUBLIC
 
 TOKEN = "DEVOPS_LAB_ACTIONS_TOKEN"
 PRACTICE_TOKEN = "practice"

@@ -10,7 +10,7 @@ from devops_lab.actions.connection import Server
 from devops_lab.actions.texts import log_line, plain_line
 from devops_lab.actions.watching import COMPLETED, Job, instant
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import MissingError
+from devops_lab.github_api.answers import MissingError
 
 if TYPE_CHECKING:
     from devops_lab.actions.driving import Run

@@ -18,7 +18,7 @@ from devops_lab.actions.record import Record, key_of
 from devops_lab.actions.texts import plain_line
 from devops_lab.actions.watching import SLOWEST, Job, Progress, Watch, job_of
 from devops_lab.config import Settings
-from devops_lab.github_answers import Answer
+from devops_lab.github_api.answers import Answer
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ import requests
 from devops_lab.actions.connection import TOKEN, Server
 from devops_lab.actions.watching import Job
 from devops_lab.errors import AccessError, QuestionError, SourceError
-from devops_lab.github_answers import MissingError
+from devops_lab.github_api.answers import MissingError
 
 TIMEOUT = (15.0, 60.0)
 CHUNK = 64 * 1024

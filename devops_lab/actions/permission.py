@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from devops_lab.actions.declaration import UNTOLD
 from devops_lab.config import Settings
-from devops_lab.config_rules import Allowed, Freeze
+from devops_lab.config.rules import Allowed, Freeze
 from devops_lab.patterns import matches
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

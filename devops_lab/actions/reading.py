@@ -11,8 +11,8 @@ from devops_lab.actions.declaration import UNTOLD, Declaration, declared, enviro
 from devops_lab.actions.texts import plain_line
 from devops_lab.config import Settings, Workflow
 from devops_lab.errors import AccessError, UserError
-from devops_lab.github_answers import MissingError
-from devops_lab.github_connection import PUBLIC
+from devops_lab.github_api.answers import MissingError
+from devops_lab.github_api.connection import PUBLIC
 from devops_lab.patterns import matches, nearest
 
 Json = dict[str, Any]

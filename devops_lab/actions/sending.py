@@ -12,7 +12,7 @@ from devops_lab.actions.outcomes import DONE, FAILED, SENDING, UNKNOWN, UnknownO
 from devops_lab.actions.plan import Plan
 from devops_lab.actions.record import Record, Row
 from devops_lab.errors import StoreError
-from devops_lab.github_answers import Answer
+from devops_lab.github_api.answers import Answer
 
 TRIES = 8  # of a request that showed no effect though its mark was looked for
 WAITS_FOR_TWIN = 20.0

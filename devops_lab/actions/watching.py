@@ -15,7 +15,7 @@ from typing import Any
 
 from devops_lab.actions.connection import Server, data_of, refusal
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import Answer, limited
+from devops_lab.github_api.answers import Answer, limited
 
 FASTEST, SLOWEST, GROWTH = 1.0, 15.0, 1.5
 MISSED = 3  # a run that was there and is not, this often in a row, was deleted

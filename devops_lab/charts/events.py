@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from devops_lab import words
 from devops_lab.charts import style
 from devops_lab.charts.figures import shift
-from devops_lab.config_context import Event
+from devops_lab.config.context import Event
 
 EVENT = "rgba(128,136,148,0.75)"
 SHADE = "rgba(184,122,0,0.10)"

@@ -16,7 +16,7 @@ from devops_lab.charts import style
 from devops_lab.charts.axes import scaled, shade_unknown, time_axis, value_axis
 from devops_lab.charts.events import mark_events
 from devops_lab.charts.figures import finish, nothing, shift
-from devops_lab.config_context import Event
+from devops_lab.config.context import Event
 
 GROUP_NAME = 24  # characters of a group's name at its line
 LEAST = 2  # periods with a value that a trend needs

@@ -63,7 +63,7 @@ def add(
     on_failure: tuple[str, ...], config: str,
 ) -> None:  # fmt: skip
     """Add a schedule to lab.toml, when it is right."""
-    from devops_lab.config_place import settings_path
+    from devops_lab.config.place import settings_path
     from devops_lab.reports.schedule import adding
 
     given = {

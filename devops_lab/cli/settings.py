@@ -21,8 +21,8 @@ def config() -> None:
 def show(service: str | None, form: str, config: str) -> None:
     """Show the settings of a service with where each comes from; without one, the services and their teams."""
     from devops_lab.config import load
-    from devops_lab.config_origins import explained
-    from devops_lab.config_place import settings_path
+    from devops_lab.config.origins import explained
+    from devops_lab.config.place import settings_path
 
     if service is None:
         rows = [(one.name, one.team or "no team", one.repository) for one in load(config).service]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from devops_lab.config_context import MACOS, WINDOWS, Prices
+from devops_lab.config.context import MACOS, WINDOWS, Prices
 from devops_lab.errors import QuestionError
 from devops_lab.metrics import answers, find, observations
 from devops_lab.periods import Moment

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from devops_lab.config_context import Event, chosen
+from devops_lab.config.context import Event, chosen
 from devops_lab.metrics import answers, statistics
 from devops_lab.metrics.answers import plain
 from devops_lab.metrics.definition import Definition

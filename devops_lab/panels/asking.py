@@ -22,8 +22,8 @@ from devops_lab.actions.record import Record
 from devops_lab.actions.rollback import Back
 from devops_lab.config import Settings, load
 from devops_lab.errors import AccessError, LabError, UserError
-from devops_lab.github_answers import MissingError
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.answers import MissingError
 from devops_lab.panels import timing
 from devops_lab.panels.person import person
 from devops_lab.panels.state import FAILED, now

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 
 from devops_lab.actions.board import Board, Now, Seen, seen
 from devops_lab.errors import LabError
-from devops_lab.github_answers import MissingError
+from devops_lab.github_api.answers import MissingError
 from devops_lab.panels import board_rows, pieces
 from devops_lab.panels.asking import Desk
 from devops_lab.panels.background import Background

@@ -39,7 +39,7 @@ def report(
 
     Errors: QuestionError (no such report or parameter), ReportError (a cell failed; the partial notebook is kept).
     """
-    from devops_lab.config_place import untold
+    from devops_lab.config.place import untold
     from devops_lab.reports import batch, render
 
     notebook = render.notebook_path(name)

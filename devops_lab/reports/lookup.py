@@ -9,7 +9,7 @@ from typing import Any
 
 import nbformat
 
-from devops_lab.config_place import nearest
+from devops_lab.config.place import nearest
 from devops_lab.errors import QuestionError
 
 HERE = Path(__file__).resolve()

@@ -6,7 +6,7 @@ An upgrade of the lab is told while it lies in the page's window: its numbers th
 from __future__ import annotations
 
 from devops_lab import metrics
-from devops_lab.config_context import Event
+from devops_lab.config.context import Event
 from devops_lab.metrics.upgrades import changed, upgrades
 from devops_lab.reports.page import Piece, html, joined, shortened, together
 from devops_lab.reports.question import Question

@@ -17,8 +17,8 @@ import pandas as pd
 from devops_lab import charts, metrics
 from devops_lab import language as languages
 from devops_lab.config import Settings, load
-from devops_lab.config_context import Event, chosen
-from devops_lab.config_place import NAME, nearest
+from devops_lab.config.context import Event, chosen
+from devops_lab.config.place import NAME, nearest
 from devops_lab.errors import QuestionError
 from devops_lab.language import Language
 from devops_lab.metrics import answers, benchmarks
@@ -221,7 +221,7 @@ def ask(
     """Return the question that a report's parameters put.
 
     A store named "lab" is the one ``lab.toml`` names, where there is one in the working folder or above it
-    (``config_place``); any other name is a path or URL.
+    (``config.place``); any other name is a path or URL.
     Without `last` and `since` the window is lab.toml's ``last``.  `edition` is a benchmark's year,
     `language` the code of the language the page is written in ("en", "id").
 

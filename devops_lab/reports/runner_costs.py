@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from devops_lab import words
-from devops_lab.config_context import Prices
+from devops_lab.config.context import Prices
 from devops_lab.metrics.costs import costs
 from devops_lab.reports import phases
 from devops_lab.reports.page import Column, Piece, paragraph, shortened, together

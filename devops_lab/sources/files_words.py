@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from devops_lab import patterns
 from devops_lab.config import File
-from devops_lab.config_files import MILLISECONDS
+from devops_lab.config.files import MILLISECONDS
 from devops_lab.sources.files_reading import Raw, Values
 from devops_lab.sources.values import VALUES, Unfit, read_instant, read_number, read_text
 from devops_lab.tables import Column, Table

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from devops_lab.errors import AccessError
-from devops_lab.github_answers import MissingError, RefusedError
-from devops_lab.github_graphql import HeavyError
+from devops_lab.github_api.answers import MissingError, RefusedError
+from devops_lab.github_api.graphql import HeavyError
 from devops_lab.sources.github_fields import Raw, at, flag, items, number, text
 from devops_lab.sources.github_pull import Pull
 

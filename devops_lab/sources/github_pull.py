@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from devops_lab.github_answers import EmptyError, LimitError, MissingError, RefusedError
-from devops_lab.github_api import GitHubClient, Page
+from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.answers import EmptyError, LimitError, MissingError, RefusedError
+from devops_lab.github_api.paging import Page
 from devops_lab.sources.github_fields import IncompleteError, Raw, Row
 from devops_lab.tables import TABLES
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from devops_lab.github_api import Page
+from devops_lab.github_api.paging import Page
 from devops_lab.sources.github_actions import attempt_of, in_own_attempts, job_row, run_row, step_rows
 from devops_lab.sources.github_fields import Raw, Row, groups, instant, number, stamp, word
 from devops_lab.sources.github_pull import EPOCH, OVERLAP, Batch, Pull

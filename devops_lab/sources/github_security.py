@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from devops_lab.github_answers import EmptyError, LimitError, MissingError, RefusedError
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.answers import EmptyError, LimitError, MissingError, RefusedError
 from devops_lab.sources.github_fields import IncompleteError, Raw, Row, instant, need, number, text, word
 from devops_lab.sources.values import EPOCH
 

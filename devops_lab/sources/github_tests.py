@@ -13,8 +13,8 @@ from typing import IO, Any
 from devops_lab import patterns
 from devops_lab.config import JUnit
 from devops_lab.errors import SourceError
-from devops_lab.github_answers import LimitError, MissingError, RefusedError
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.answers import LimitError, MissingError, RefusedError
 from devops_lab.sources.github_fields import instant, number, text
 from devops_lab.sources.junit import Batch, Row, ledger_rows, read_zip, rows_of
 from devops_lab.sources.junit_parser import JUnitError

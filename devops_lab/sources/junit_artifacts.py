@@ -11,8 +11,8 @@ import requests
 from requests.auth import AuthBase
 
 from devops_lab.errors import SourceError
-from devops_lab.github_answers import MissingError, RefusedError
-from devops_lab.github_connection import TIMEOUT, api_url, checked_token, words
+from devops_lab.github_api.answers import MissingError, RefusedError
+from devops_lab.github_api.connection import TIMEOUT, api_url, checked_token, words
 
 MOST_BYTES = 512 * 2**20
 CHUNK = 2**18

@@ -21,7 +21,7 @@ from urllib3.util.retry import Retry
 
 from devops_lab.config import DEFAULT_SERVER, Prometheus
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_connection import words
+from devops_lab.github_api.connection import words
 from devops_lab.sources.prometheus_answers import Answer, read
 
 MOST_POINTS = 10_000  # a server answers 11,000 at most per series

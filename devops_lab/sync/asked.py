@@ -10,8 +10,8 @@ from devops_lab import delivery
 from devops_lab.config import File, Service, Settings
 from devops_lab.errors import UserError
 from devops_lab.github_api import GitHubClient
-from devops_lab.github_app import installation_of
-from devops_lab.github_connection import PUBLIC
+from devops_lab.github_api.app import installation_of
+from devops_lab.github_api.connection import PUBLIC
 from devops_lab.sources import Source
 from devops_lab.sources.files import Files
 from devops_lab.sources.git import Git

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from devops_lab.config import Settings, load
-from devops_lab.config_discovery import keep, listings
+from devops_lab.config.discovery import keep, listings
 from devops_lab.errors import LabError
-from devops_lab.github_organisation import Asked, listing
+from devops_lab.github_api.organisation import Asked, listing
 from devops_lab.store import Store
 from devops_lab.sync.asked import Say, client_of, quiet
 from devops_lab.sync.pulling import Outcome

@@ -15,7 +15,7 @@ from cronsim import CronSim
 
 from devops_lab import periods
 from devops_lab.config import Schedule, Settings
-from devops_lab.config_reports import ALL
+from devops_lab.config.reports import ALL
 from devops_lab.reports import calendar
 from devops_lab.reports.sending.outbox import pause
 

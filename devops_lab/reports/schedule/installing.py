@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devops_lab.config import Settings
-from devops_lab.config_rules import SECRET_HEADERS
+from devops_lab.config.rules import SECRET_HEADERS
 from devops_lab.errors import UserError
 
 

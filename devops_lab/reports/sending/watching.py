@@ -15,8 +15,8 @@ from typing import Any
 
 from devops_lab import metrics, words
 from devops_lab.config import Alert, Settings
-from devops_lab.config_alerts import Condition
-from devops_lab.config_reports import ALL
+from devops_lab.config.alerts import Condition
+from devops_lab.config.reports import ALL
 from devops_lab.errors import QuestionError
 from devops_lab.reports import calendar
 from devops_lab.reports.sending.message import Message, Part

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from devops_lab.config_rules import (
+from devops_lab.config.rules import (
     DeploymentRule,
     Impact,
     IncidentRule,

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator
 
 from devops_lab import patterns
-from devops_lab.config_rules import Patterns, Section
+from devops_lab.config.rules import Patterns, Section
 
 VERSION = 1
 BLOCK = ("organisation", "names", "topics", "properties", "folders", "team", "archived", "forks")

@@ -17,9 +17,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from devops_lab import github_answers
 from devops_lab.errors import SourceError
-from devops_lab.github_answers import LIMIT_BACK_OFF, LIMIT_WORDS, Answer, MissingError, Pause, RefusedError
+from devops_lab.github_api import answers
+from devops_lab.github_api.answers import LIMIT_BACK_OFF, LIMIT_WORDS, Answer, MissingError, Pause, RefusedError
 
 ATTEMPTS_ON_FAULTS = 6
 ATTEMPTS_ON_TOO_MUCH = 3
@@ -44,7 +44,7 @@ def read(answer: Answer, now: float) -> Any:
         raise MissingError(said)
     if answer.status in GAVE_UP:
         return Pause(said, attempts=ATTEMPTS_ON_TOO_MUCH, final=HeavyError)
-    found = github_answers.read(answer, now)
+    found = answers.read(answer, now)
     if isinstance(found, Pause):
         # no limit and no network: this address never answers well, and who asks has another way
         if answer.status == 0 or found.limit:
@@ -59,10 +59,10 @@ def read(answer: Answer, now: float) -> Any:
 def _data(data: Any, errors: list[dict[str, Any]], answer: Answer, now: float) -> Any:
     kinds = [str(one.get("type") or "") for one in errors]
     words = "; ".join(dict.fromkeys(str(one.get("message") or "an error without words") for one in errors))
-    words = " ".join(words.split())[: github_answers.SHOWN_CHARACTERS]
+    words = " ".join(words.split())[: answers.SHOWN_CHARACTERS]
     low = words.casefold()
     if "RATE_LIMITED" in kinds or any(word in low for word in LIMIT_WORDS):
-        return github_answers.limited(answer, now, words) or Pause(words, base=LIMIT_BACK_OFF, limit=True)
+        return answers.limited(answer, now, words) or Pause(words, base=LIMIT_BACK_OFF, limit=True)
     if any(kind in TOO_MUCH for kind in kinds):
         raise HeavyError(words)
     if any(word in low for word in TOO_MUCH_WORDS):

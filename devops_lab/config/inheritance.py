@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devops_lab.config_discovery import Discover, Listing, found_by
-from devops_lab.config_service import repository_of
+from devops_lab.config.discovery import Discover, Listing, found_by
+from devops_lab.config.service import repository_of
 
 DEFAULTS, PROFILE = "defaults", "profile"
 FILLED = ("deployment", "incident", "rework", "paths", "junit", "clone")

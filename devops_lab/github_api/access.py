@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from devops_lab.github_answers import Answer, limited, permissions
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.answers import Answer, limited, permissions
 
 WELL, LACKS, HIDDEN, OFF, SILENT = "well", "lacks", "hidden", "off", "silent"
 TURNED_OFF = ("disabled", "not enabled", "not available", "must be enabled", "no analysis found", "has been archived")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from devops_lab.config import load
-from devops_lab.config_discovery import Discover, file_of, listings, parted_block
-from devops_lab.config_inheritance import DEFAULTS, Inheritance
-from devops_lab.config_service import Service
+from devops_lab.config.discovery import Discover, file_of, listings, parted_block
+from devops_lab.config.inheritance import DEFAULTS, Inheritance
+from devops_lab.config.service import Service
 from devops_lab.errors import QuestionError
 
 BUILT_IN = "built in"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, StrictBool, field_validator
 
 from devops_lab import patterns
-from devops_lab.config_section import Patterns, Section, one_or_many
+from devops_lab.config.section import Patterns, Section, one_or_many
 
 MILLISECONDS = "milliseconds"
 Names = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(one_or_many), Field(min_length=1)]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from devops_lab.config_discovery import Discover, Known, Listing
+from devops_lab.config.discovery import Discover, Known, Listing
 from devops_lab.errors import AccessError, LabError, SourceError
-from devops_lab.github_answers import MissingError, RefusedError
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.answers import MissingError, RefusedError
 
 SIGN_ON = (
     "single sign-on left out repositories of organisation {numbers}: authorise the token for it at "

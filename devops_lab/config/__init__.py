@@ -1,5 +1,14 @@
 """``lab.toml`` and the environment become `Settings`; every problem is reported at once.
 
+::
+
+    place                            which lab.toml
+    section, files, rules, lab       its tables, each a model that refuses what it does not know
+    service, inheritance, discovery  a service's keys: its own, a profile's, the defaults', discovered
+    reports, alerts, context         schedules and recipients; conditions; events, prices, how long things are kept
+    problems                         what is wrong, as sentences with the way out
+    origins                          where each value of a service comes from
+
 Tokens and keys never come from the file: ``GITHUB_TOKEN``, ``DEVOPS_LAB_ACTIONS_TOKEN`` and
 ``DEVOPS_LAB_PRIVACY_KEY`` are read from the environment when they are needed, and no `Settings` holds them.  Relative
 paths are relative to ``lab.toml``.
@@ -13,15 +22,15 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from devops_lab import config_reports
-from devops_lab.config_context import Event, Keeping, Prices
-from devops_lab.config_discovery import Discover, listings, parted_block
-from devops_lab.config_inheritance import Inheritance
-from devops_lab.config_lab import GitHub, Lab, Practice, Privacy
-from devops_lab.config_place import NAME, settings_path
-from devops_lab.config_problems import sentences
-from devops_lab.config_reports import Alert, Recipient, Schedule
-from devops_lab.config_rules import (
+from devops_lab.config import reports
+from devops_lab.config.context import Event, Keeping, Prices
+from devops_lab.config.discovery import Discover, listings, parted_block
+from devops_lab.config.inheritance import Inheritance
+from devops_lab.config.lab import GitHub, Lab, Practice, Privacy
+from devops_lab.config.place import NAME, settings_path
+from devops_lab.config.problems import sentences
+from devops_lab.config.reports import Alert, Recipient, Schedule
+from devops_lab.config.rules import (
     Actions,
     Allowed,
     DeploymentRule,
@@ -41,7 +50,7 @@ from devops_lab.config_rules import (
     Tags,
     Workflow,
 )
-from devops_lab.config_service import DEFAULT_SERVER, Service, repository_of
+from devops_lab.config.service import DEFAULT_SERVER, Service, repository_of
 from devops_lab.errors import ConfigError
 
 __all__ = [
@@ -193,7 +202,7 @@ def settings(document: dict[str, Any], path: Path) -> Settings:
         raise ConfigError(path, list(dict.fromkeys(problems + sentences(error, document, origins)))) from error
     teams = sorted({one.team for one in found.service if one.team})
     names = [one.name for one in found.service]
-    problems += config_reports.problems(found.schedule, found.recipient, found.alert, names, teams)
+    problems += reports.problems(found.schedule, found.recipient, found.alert, names, teams)
     if problems:
         raise ConfigError(path, list(dict.fromkeys(problems)))
     return found

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from devops_lab.config_rules import Secret, Section
+from devops_lab.config.rules import Secret, Section
 
 Phase = Literal["plan", "code", "build", "test", "release", "deploy", "operate", "monitor"]
 

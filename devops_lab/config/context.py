@@ -24,7 +24,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from devops_lab import patterns, periods
-from devops_lab.config_rules import Patterns, Section
+from devops_lab.config.rules import Patterns, Section
 from devops_lab.errors import QuestionError
 
 

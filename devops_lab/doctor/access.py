@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from devops_lab import delivery
 from devops_lab.config import Service, Settings
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_access import ENTERPRISE, HIDDEN, LACKS, OFF, SILENT, WELL, Feature, Probe, probed, wanted
 from devops_lab.github_api import GitHubClient
+from devops_lab.github_api.access import ENTERPRISE, HIDDEN, LACKS, OFF, SILENT, WELL, Feature, Probe, probed, wanted
 
 TESTS, ALERTS = {"test_runs", "test_cases", "workflow_runs"}, {"security_alerts"}
 WAYS_OUT = {

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from devops_lab.config_inheritance import literal
+from devops_lab.config.inheritance import literal
 from devops_lab.github_api import GitHubClient
 from devops_lab.sources.git import Git, repository_of
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from devops_lab.config_files import File
-from devops_lab.config_section import Pattern, Patterns, Section
+from devops_lab.config.files import File
+from devops_lab.config.section import Pattern, Patterns, Section
 
 
 class Deployments(Section):

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from devops_lab.config_discovery import Known
-from devops_lab.config_inheritance import literal
+from devops_lab.config.discovery import Known
+from devops_lab.config.inheritance import literal
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import MissingError
 from devops_lab.github_api import GitHubClient
-from devops_lab.github_organisation import folders_in, known_of, properties_of, repositories
+from devops_lab.github_api.answers import MissingError
+from devops_lab.github_api.organisation import folders_in, known_of, properties_of, repositories
 from devops_lab.proposal import INCIDENT_LABELS, VERSION, Proposal, of_github, toml
-from devops_lab.proposal_groups import TEAM_PROPERTIES, Group, in_order
+from devops_lab.proposal.groups import TEAM_PROPERTIES, Group, in_order
 
 PARENTS = ("services", "packages", "apps", "modules", "components", "libs")
 VERSIONS = "[0-9]+.[0-9]+.[0-9]+"

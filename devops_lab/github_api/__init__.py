@@ -1,9 +1,20 @@
 """The one client of GitHub's REST and GraphQL APIs: signing in, proxies, retries, limits, pages.  Raw JSON only.
 
+::
+
+    connection    one address: TLS, proxies, what a failure means
+    answers       what an answer means: data, a limit to wait out, an error
+    paging        a list's pages: which comes next
+    refusals      what to do where a server does not let in, or does not answer
+    graphql       the same for GraphQL's answers
+    app           a GitHub App's installation: its token, renewed
+    access        which permission each feature needs, and whether the token has it
+    organisation  an organisation's repositories and custom properties
+
 PyGithub's requester signs, addresses and sends the requests; nothing else in the lab imports it, and none of its lazy
 objects is used: they ask the server once more for each field an old object lacks.  Proxies and private certificate
 authorities come from the environment as in any program that uses ``requests`` (HTTPS_PROXY, NO_PROXY,
-REQUESTS_CA_BUNDLE).  What an answer means is decided in `devops_lab.github_answers` and `devops_lab.github_graphql`.
+REQUESTS_CA_BUNDLE).  What an answer means is decided in `answers` and `graphql`.
 
 The sources send nothing but GET, and GraphQL's queries, which only read too: they have no other verb than POST.
 `GitHubClient.once` sends one request of any verb exactly once; it is there for `devops_lab.actions` alone.
@@ -18,16 +29,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import github
 import requests
 
-from devops_lab import github_graphql
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import Answer, MissingError, Pause, RefusedError, left_out, read
-from devops_lab.github_app import Installation
-from devops_lab.github_connection import PUBLIC, Connection, api_url, checked_token, never_sent, words
+from devops_lab.github_api import graphql, refusals
+from devops_lab.github_api.answers import Answer, MissingError, Pause, RefusedError, left_out, read
+from devops_lab.github_api.app import Installation
+from devops_lab.github_api.connection import PUBLIC, Connection, api_url, checked_token, never_sent, words
+from devops_lab.github_api.paging import Page, following, page_of
 
 PER_PAGE = 100
 LONGEST_BACK_OFF = 60.0
@@ -36,12 +48,6 @@ ATTEMPTS_BEFORE_FIRST_ANSWER = 4
 SHARE_OF_BACK_OFF = 0.1  # a wait the server named is never shorter: its clock may be wrong
 WORTH_A_WORD = 5.0
 MOST_RENEWALS = 2
-
-
-class Page(list[dict[str, Any]]):
-    """One page of a list; `total` is the server's count of the whole list where it gives one."""
-
-    total: int | None = None
 
 
 class GitHubClient:
@@ -107,8 +113,8 @@ class GitHubClient:
         """
         if not query.lstrip().startswith(("query", "fragment", "{")):
             raise ValueError("only queries are sent by GraphQL")
-        address, content = self._requester.graphql_url, github_graphql.body(query, variables)
-        return self._settled("/graphql", lambda: self._send("POST", address, {}, content), github_graphql.read)[1]
+        address, content = self._requester.graphql_url, graphql.body(query, variables)
+        return self._settled("/graphql", lambda: self._send("POST", address, {}, content), graphql.read)[1]
 
     def once(self, verb: str, path: str, body: Any = None, held: str | None = None) -> Answer:
         """Send one request exactly once: never repeated, never sent on; what came is returned whatever it is.
@@ -156,14 +162,14 @@ class GitHubClient:
         before: Page | None = None
         while True:
             headers, data = self._ask(path, parameters)
-            page = self._page(data, key, path)
+            page = page_of(data, key, self.host + path)
             if not page or page == before:  # a server that ignores page numbers says the same for ever
                 return
             yield page
-            following = _following(headers, parameters, page) if guess or "link" in headers else None
-            if following is None:
+            further = following(headers, parameters, page) if guess or "link" in headers else None
+            if further is None:
                 return
-            before, parameters = page, following
+            before, parameters = page, further
 
     def repository(self, name: str) -> dict[str, Any]:
         """Return the repository "owner/name"; AccessError when it is not there or may not be seen."""
@@ -172,7 +178,7 @@ class GitHubClient:
         try:
             found = self.get(f"/repos/{name}")
         except (MissingError, RefusedError) as problem:
-            raise AccessError(self._unseen(name, problem)) from problem
+            raise AccessError(refusals.of_repository(self.host, name, problem, self.has_token, self._app)) from problem
         if not isinstance(found, dict):
             raise SourceError(f"{self.host} did not describe the repository {name}; is {self.url} GitHub's REST API?")
         return found
@@ -195,7 +201,7 @@ class GitHubClient:
                 renewals += 1
                 continue
             if answer.status == 401:
-                raise AccessError(self._refused_token(answer))
+                raise AccessError(self._redact(refusals.of_token(self.host, answer.message, self.has_token, self._app)))
             signal: SourceError | None = None
             data: Any = None
             try:
@@ -209,7 +215,7 @@ class GitHubClient:
                 return answer.headers, data
             attempts = data.attempts if self._answered else min(data.attempts, ATTEMPTS_BEFORE_FIRST_ANSWER)
             if attempt >= attempts:
-                raise data.final(self._redact(self._gave_up(path, data, attempt)))
+                raise data.final(self._redact(refusals.gave_up(self.host + path, data.reason, attempt, self._answered)))
             self._wait(data, attempt)
 
     def _renewed(self) -> bool:
@@ -263,17 +269,6 @@ class GitHubClient:
             )
         self._sleep(seconds)
 
-    def _page(self, data: Any, key: str | None, path: str) -> Page:
-        items = data[key] if key and isinstance(data, dict) and key in data else data
-        if items is None:
-            return Page()
-        if not isinstance(items, list):
-            raise SourceError(f"{self.host}{path}: a list was expected, {type(items).__name__} came")
-        page = Page(item for item in items if isinstance(item, dict))
-        total = data.get("total_count") if isinstance(data, dict) else None
-        page.total = total if isinstance(total, int) else None
-        return page
-
     # ------------------------------------------------------------------ words
 
     def _redact(self, text: str) -> str:
@@ -282,49 +277,6 @@ class GitHubClient:
         if self._fixed:
             text = text.replace(self._fixed, "***")
         return re.sub(r"://[^/@\s]+@", "://***@", text)
-
-    def _gave_up(self, path: str, pause: Pause, attempts: int) -> str:
-        way_out = "try again later; what was fetched is kept"
-        if "web page" in pause.reason:
-            way_out = (
-                "GitHub Enterprise Server's API lies at https://HOST/api/v3; a proxy's sign-in page looks like this too"
-            )
-        elif not self._answered:
-            way_out = "check the address and the network (a proxy is named in HTTPS_PROXY)"
-        return f"{self.host}{path}: {pause.reason}, {attempts} times; {way_out}"
-
-    def _refused_token(self, answer: Answer) -> str:
-        if self._app is not None:
-            return (
-                f"{self._app} got a token that {self.host} refuses ({answer.message or 'HTTP 401'}); is it suspended?"
-            )
-        if not self.has_token:
-            return f"{self.host} wants a token ({answer.message or 'HTTP 401'}); set GITHUB_TOKEN"
-        return self._redact(
-            f"GITHUB_TOKEN was refused by {self.host} ({answer.message or 'HTTP 401'}): it is wrong, expired, revoked "
-            "or of another server; make a new one there under Settings, Developer settings, and set GITHUB_TOKEN to it"
-        )
-
-    def _unseen(self, name: str, problem: SourceError) -> str:
-        if isinstance(problem, RefusedError):
-            return (
-                f"this token may not see the repository {name} ({problem}); it needs access to the repository, and an "
-                "organisation with single sign-on must have authorised it"
-            )
-        if self._app is not None:
-            return (
-                f"the repository {name} does not exist on {self.host}, or the app is not installed there; check its "
-                "name, and the repositories on the installation's page"
-            )
-        if not self.has_token:
-            return (
-                f"the repository {name} does not exist on {self.host}, or is private; check its name, and set "
-                "GITHUB_TOKEN to see a private one"
-            )
-        return (
-            f"the repository {name} does not exist on {self.host}, or this token may not see it; check its name, that "
-            "GITHUB_TOKEN includes this repository (or the scope repo), and that single sign-on has authorised it"
-        )
 
 
 class _Signature(github.Auth.Auth):
@@ -342,18 +294,6 @@ class _Signature(github.Auth.Auth):
     def token(self) -> str:
         """The token."""
         return self._client.signature() or ""
-
-
-def _following(headers: Mapping[str, str], parameters: Mapping[str, Any], page: Page) -> dict[str, Any] | None:
-    """Return the parameters of the next page, None after the last."""
-    link = headers.get("link")
-    if link is not None:
-        found = re.search(r"<([^<>]*)>\s*;[^<]*\brel=\"?next\b", link)
-        return dict(parse_qsl(urlsplit(found.group(1)).query, keep_blank_values=True)) if found else None
-    number, size = int(parameters.get("page", 1)), int(parameters["per_page"])
-    if len(page) != size or (page.total is not None and number * size >= page.total):
-        return None
-    return {**parameters, "page": number + 1}
 
 
 def _spoken(seconds: float) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from devops_lab.config import Settings
-from devops_lab.config_discovery import file_of, listings
-from devops_lab.doctor_access import listed
+from devops_lab.config.discovery import file_of, listings
+from devops_lab.doctor.access import listed
 from devops_lab.errors import AccessError, SourceError
 from devops_lab.github_api import GitHubClient
-from devops_lab.github_organisation import known_of, repositories
+from devops_lab.github_api.organisation import known_of, repositories
 
 
 def discovery(settings: Settings) -> Iterator[tuple[bool, str, str]]:

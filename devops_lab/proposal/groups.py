@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from devops_lab.config_discovery import Known
-from devops_lab.config_inheritance import literal
+from devops_lab.config.discovery import Known
+from devops_lab.config.inheritance import literal
 from devops_lab.proposal import toml
 
 TEAM_PROPERTIES = ("team", "owner", "squad", "owning-team", "owning_team", "department")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from devops_lab import delivery, doctor_access, doctor_coverage, metrics
+from devops_lab import delivery, metrics
 from devops_lab.config import Settings
+from devops_lab.doctor import access, coverage
 from devops_lab.errors import SourceError, UserError
 from devops_lab.store import Store
 from devops_lab.sync import client_of, prometheus_of
@@ -68,10 +69,10 @@ def _github(settings: Settings) -> Iterator[Finding]:
         yield Finding(False, "GITHUB_TOKEN is not set", "without a token GitHub answers 60 questions an hour; set one")
     client = client_of(settings)
     for told in (
-        doctor_access.server(client),
-        doctor_coverage.discovery(settings),
-        doctor_access.access(client, settings),
-        doctor_coverage.uncovered(client, settings),
+        access.server(client),
+        coverage.discovery(settings),
+        access.access(client, settings),
+        coverage.uncovered(client, settings),
     ):
         yield from (Finding(*one) for one in told)
     try:

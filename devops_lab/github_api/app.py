@@ -21,8 +21,8 @@ import requests
 
 from devops_lab.config import GitHub
 from devops_lab.errors import AccessError, SourceError
-from devops_lab.github_answers import Answer
-from devops_lab.github_connection import PASSING, Connection, api_url, words
+from devops_lab.github_api.answers import Answer
+from devops_lab.github_api.connection import PASSING, Connection, api_url, words
 
 EARLY = 300.0
 ASSERTION_SECONDS = 540

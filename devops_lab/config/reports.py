@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from devops_lab import config_alerts
-from devops_lab.config_rules import Section
+from devops_lab.config import alerts as config_alerts
+from devops_lab.config.rules import Section
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$")]
 Every = Literal["day", "week", "month", "quarter", "year"]
