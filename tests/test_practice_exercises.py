@@ -213,7 +213,7 @@ def student(store, windows, asked):
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [2])  # 1 is the company of most other tests
 def test_a_student_with_the_lab_gets_all_right(seed, tmp_path, monkeypatch):
     from devops_lab.practice.server import Options, serve
     from devops_lab.store import Store

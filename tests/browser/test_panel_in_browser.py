@@ -211,7 +211,7 @@ def walk(page, company, comings_back):
 
     # what it changed; rolled back
     own = settings.model_copy(update={"service": [one for one in settings.service if one.name == "greeter"]})
-    sync.sync(Store(settings.store), own)
+    assert until(lambda: known_to_have_brought(settings, own, "Probe"))
     page.another()
     page.press(f"Back to run {number} of deliver.yml")
     page.shows("It brought", "to production.", "Probe")
@@ -229,6 +229,15 @@ def walk(page, company, comings_back):
     asked = "dispatch dispatch cancel dispatch rerun_failed dispatch approve rollback approve"
     assert asked_for(settings)[rows:] == [(verb, "done") for verb in asked.split()]
     assert number == len(runs(company.api))
+
+
+def known_to_have_brought(settings, own, subject):
+    """Sync, and say whether the store knows of a deployment that brought a change."""
+    outcomes = sync.sync(Store(settings.store), own)
+    assert [one.problem for one in outcomes] == [None] * len(outcomes)
+    told = Store(settings.store).rows("select subject, deployment_id, excluded from changes where service = 'greeter'")
+    print(told)
+    return any(one["subject"] == subject and one["deployment_id"] for one in told)
 
 
 def asked_for(settings):
