@@ -81,14 +81,12 @@ def asked(tmp_path, monkeypatch):
         when = NOW - 180 * DAY + (place * 7 + 4) * DAY
         took = (1 if when < NOW - 90 * DAY else 4) * DAY + place * HOUR / 10
         tables["deployments"].append(deployment("shop", f"{when:%m%d%H%M}", when))
-        tables["changes"].append(change("shop", f"#{place}", when - took, when, title=HOSTILE))
+        tables["changes"].append(change("shop", f"#{place}", when - took, when, subject=HOSTILE))
     for place in range(2):
         when = NOW - (10 + place) * DAY
         tables["deployments"].append(deployment("till", f"{when:%m%d%H%M}", when))
         tables["changes"].append(change("till", f"#{place}", when - DAY, when))
     whole = complete(tables, teams={"shop": "payments"})
-    for one in whole["changes"]:
-        one.pop("title", None)
     dark = {"service": "dark", "repository": "acme/dark", "team": HOSTILE} | {
         name: whole["services"][0][name] for name in ("deployment_tables", "change_tables", "failure_tables")
     }
