@@ -20,7 +20,7 @@ from pathlib import Path
 
 from devops_lab.errors import StoreError
 from devops_lab.store import Store
-from devops_lab.store.delta import Folder
+from devops_lab.store.delta import WHOLE, Folder
 from devops_lab.tables import TABLES
 
 TRIES = 5
@@ -84,13 +84,14 @@ def counted(path: str | Path) -> dict[str, int]:
 def _copied(here: Path, aside: Path) -> int:
     """Make the migrated copy and return its rows; StoreError where one is missing."""
     shutil.rmtree(aside, ignore_errors=True)
-    shutil.copytree(here, aside, copy_function=_linked)
+    shutil.copytree(here, aside, copy_function=_linked, ignore=shutil.ignore_patterns(WHOLE))
     _add_columns(aside)
     old, new = counted(here), counted(aside)
     wrong = [f"{name} has {new.get(name, 0)} of {rows} rows" for name, rows in old.items() if new.get(name) != rows]
     if wrong:
         shutil.rmtree(aside, ignore_errors=True)
         raise StoreError(f"the store {here} cannot be migrated: {'; '.join(wrong)}; it is as it was")
+    (aside / WHOLE).touch()
     return sum(new.values())
 
 

@@ -130,6 +130,14 @@ def test_killed_between_the_last_two_steps_the_next_reader_ends_it(store):
     assert not Folder(here).lacking()
 
 
+def test_a_part_of_a_copy_never_takes_the_store_s_place(store):
+    here = Path(store.path)
+    migration._copied(here, here.with_name("lab.migrating"))
+    here.with_name("lab.migrating").joinpath(".whole").unlink()  # killed before all was counted
+    here.rename(here.with_name("lab.before"))
+    assert Store(here).snapshot_name is None and not here.exists()
+
+
 def migrate_in_a_child(path: str) -> None:
     migrate(path)
 

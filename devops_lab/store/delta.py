@@ -25,6 +25,7 @@ from devops_lab.tables import TABLES, Column, Table
 KEEP_HOURS = 24 * 30
 LOG_KEPT = "30 days"
 MANY_FILES = 40
+WHOLE = ".whole"  # lies in a migrated copy whose rows were counted
 Months = list[tuple[str, str, Any]] | None
 
 
@@ -43,7 +44,7 @@ class Folder:
     def _settle(here: Path) -> None:
         """End what a migration that was killed between its two last steps began: the copy is whole, the place free."""
         aside, before = here.with_name(f"{here.name}.migrating"), here.with_name(f"{here.name}.before")
-        if not here.exists() and aside.is_dir() and before.is_dir():
+        if not here.exists() and (aside / WHOLE).is_file() and before.is_dir():
             with suppress(FileNotFoundError, FileExistsError):  # another process was quicker
                 aside.rename(here)
 
